@@ -3,6 +3,9 @@
 #   partialfc_layer(NAME SOURCES … DEPENDS …)   a layer of the library: the object library partialfc_NAME,
 #                                               gathered into libpartialfc by partialfc/CMakeLists.txt
 #   partialfc_test(NAME SOURCES … LIBRARIES …)  a GoogleTest program; each of its tests is a ctest test
+#   partialfc_mpi_test(NAME RANKS n COMMAND PROGRAM ARGUMENT … [OUTPUT REGEX])
+#                                               a ctest test (label mpi) that runs a program under mpirun; it passes
+#                                               if mpirun returns 0 or, with OUTPUT, if the output matches
 
 include(CMakeParseArguments)
 
@@ -40,4 +43,25 @@ function(partialfc_test name)
   target_compile_options(${name} PRIVATE ${PARTIALFC_WARNINGS})
   target_link_libraries(${name} PRIVATE partialfc ${ARG_LIBRARIES} GTest::gtest GTest::gtest_main)
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
+endfunction()
+
+# No binding: mpirun would else pin all threads of a rank to one core.
+set(PARTIALFC_MPIRUN_FLAGS --oversubscribe --bind-to none)
+
+# Left out of sanitizer builds: Open MPI itself leaks and races.
+function(partialfc_mpi_test name)
+  if(NOT PARTIALFC_BUILD_TESTS OR PARTIALFC_SANITIZE)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "RANKS;OUTPUT" "COMMAND" ${ARGN})
+  list(POP_FRONT ARG_COMMAND program)
+  add_test(NAME ${name} COMMAND ${MPIEXEC_EXECUTABLE} ${PARTIALFC_MPIRUN_FLAGS} -np ${ARG_RANKS}
+                                $<TARGET_FILE:${program}> ${ARG_COMMAND})
+  # mpirun refuses to run as root, as in a container, unless these two say so.
+  set_tests_properties(${name} PROPERTIES
+    LABELS mpi TIMEOUT 120 PROCESSORS ${ARG_RANKS}
+    ENVIRONMENT "OMPI_ALLOW_RUN_AS_ROOT=1;OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1")
+  if(ARG_OUTPUT)
+    set_tests_properties(${name} PROPERTIES PASS_REGULAR_EXPRESSION "${ARG_OUTPUT}")
+  endif()
 endfunction()

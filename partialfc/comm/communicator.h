@@ -1,13 +1,17 @@
 // Collective operations over a group of ranks.
 //
-// Every rank of the group calls the same operations in the same order on the same channel. An operation is started by
-// its call and finished when its Request has been waited for; until then its buffers belong to it. Operations of one
-// channel finish in the order in which they were started; channels are independent of each other.
+// Every rank of the group calls the same operations in the same order on the same channel. An
+// operation is started by its call and finished once its Request has been waited for; until then
+// its buffers belong to it. Requests may be waited for in any order, and channels are independent
+// of each other.
 //
-// Sums are taken in an order that depends on the number of ranks and the message size alone: equal inputs, equal bits.
+// Sums are taken in an order that depends on the number of ranks and the message size alone: equal
+// inputs, equal bits, and the same bits on every rank.
 //
-// A rank that does not arrive within Options::timeout makes the others' wait() throw TimeoutError, which names the
-// operation and the late ranks; a rank that failed makes it throw Error with that rank's reason.
+// A rank that does not arrive within Options::timeout makes the others' wait() throw TimeoutError,
+// which names the operation and the late ranks. Among ranks that are threads (thread_ranks.h) the
+// failure of one makes the others' waits throw Error that names it; among processes (mpi.h) the
+// program ends them with MpiSession::abort.
 #pragma once
 
 #include <array>
@@ -18,6 +22,7 @@
 #include <string>
 
 #include "partialfc/base/error.h"
+#include "partialfc/comm/collective.h"
 
 namespace partialfc {
 
@@ -26,15 +31,9 @@ class TimeoutError : public Error {
   using Error::Error;
 };
 
-enum class ReduceOp { kSum, kMax, kMin };
-enum class DataType { kByte, kInt64, kFloat32, kFloat64 };
-
-enum class Collective { kAllGather, kAllReduce, kReduceScatter, kBroadcast, kBarrier };
-constexpr int kCollectives = 5;
-const char* name_of(Collective collective);   // "all_gather", …
-
-// What has gone over one channel so far. Bytes are those of the whole result of all_gather, of the vector of
-// all_reduce and broadcast, of one rank's whole input to reduce_scatter: independent of algorithm and rank.
+// What has gone over one channel so far. Bytes are those of the whole result of all_gather, of the
+// vector of all_reduce and broadcast, of one rank's whole input to reduce_scatter: independent of
+// algorithm and rank.
 struct Traffic {
   struct Entry {
     int64_t calls = 0;
@@ -46,74 +45,102 @@ struct Traffic {
   Entry total() const;
 };
 
-// An operation under way. Move-only; the destructor waits, and swallows the error that wait() would have thrown.
+// An operation under way. Move-only. The destructor waits, and swallows the error that wait() would
+// have thrown. While an exception unwinds the stack, or when wait() has thrown, an unfinished
+// operation is abandoned instead: its buffers are free at once, and the group is of no more use.
 class [[nodiscard]] Request {
  public:
+  // An implementation's side. Destroying one that is not finished abandons it.
   struct Operation {
     virtual ~Operation() = default;
-    virtual bool finished() = 0;   // makes progress; throws like wait()
+    virtual bool finished() = 0;  // makes progress; throws like wait()
     virtual void wait() = 0;
   };
 
-  Request() = default;   // finished
-  explicit Request(std::unique_ptr<Operation> operation) : operation_(std::move(operation)) {}
+  Request() = default;  // finished
+  explicit Request(std::unique_ptr<Operation> operation);
   Request(Request&&) noexcept = default;
   Request& operator=(Request&& other) noexcept;
-  ~Request();
+  ~Request() { settle(); }
 
   bool finished();
   void wait();
 
  private:
+  void settle() noexcept;
+
   std::unique_ptr<Operation> operation_;
+  int exceptions_at_start_ = 0;
 };
 
+// One channel, seen from one rank. Used by one thread at a time; different channels by different
+// threads.
 class Communicator {
  public:
+  struct Options {
+    std::chrono::milliseconds timeout = std::chrono::minutes(10);  // of a wait; positive
+    void check() const;                                            // throws UsageError
+  };
+
+  explicit Communicator(std::string name) : name_(std::move(name)) {}
   virtual ~Communicator() = default;
+  Communicator(const Communicator&) = delete;
+  Communicator& operator=(const Communicator&) = delete;
 
   virtual int rank() const = 0;
   virtual int size() const = 0;
-  virtual int ranks_on_host() const = 0;   // ranks that share this rank's machine, itself among them
+  virtual int ranks_on_host() const = 0;  // ranks that share this rank's machine, itself among them
+  const std::string& name() const { return name_; }  // of the channel
 
-  // all: (size() * n), rank r's n elements at r * n; mine: (n), the same n on every rank.
-  template <class T>
-  Request all_gather(std::span<const T> mine, std::span<T> all);
-  // inout: (n); afterwards the reduction over all ranks, the same bits on each.
-  template <class T>
-  Request all_reduce(std::span<T> inout, ReduceOp op = ReduceOp::kSum);
-  // all: (size() * n); mine: (n), afterwards the reduction over the ranks of their elements rank() * n ….
-  template <class T>
-  Request reduce_scatter(std::span<const T> all, std::span<T> mine, ReduceOp op = ReduceOp::kSum);
-  // inout: (n); afterwards root's elements.
-  template <class T>
-  Request broadcast(std::span<T> inout, int root);
-  Request barrier();
+  // The operations; collective.h has their formulas. n is the same on every rank, and no two
+  // buffers overlap. T is float, double or int64_t, or std::byte where nothing is reduced.
 
-  // A further channel over the same ranks. Collective: every rank calls it.
-  virtual std::unique_ptr<Communicator> open_channel(const std::string& name) = 0;
+  // all: (size() * n), rank r's n elements at r * n; mine: (n).
+  template <Transferable T>
+  Request all_gather(std::span<const T> mine, std::span<T> all) {
+    check_parts(Collective::kAllGather, mine.size(), all.size());
+    return count_and_start(
+        {Collective::kAllGather, mine.data(), all.data(), std::ssize(mine), data_type_of<T>()});
+  }
+  // inout: (n).
+  template <Reducible T>
+  Request all_reduce(std::span<T> inout, ReduceOp op = ReduceOp::kSum) {
+    return count_and_start(
+        {Collective::kAllReduce, nullptr, inout.data(), std::ssize(inout), data_type_of<T>(), op});
+  }
+  // all: (size() * n); mine: (n), the reduction of the elements rank() * n ….
+  template <Reducible T>
+  Request reduce_scatter(std::span<const T> all, std::span<T> mine, ReduceOp op = ReduceOp::kSum) {
+    check_parts(Collective::kReduceScatter, mine.size(), all.size());
+    return count_and_start(
+        {Collective::kReduceScatter, all.data(), mine.data(), std::ssize(mine), data_type_of<T>(), op});
+  }
+  // inout: (n).
+  template <Transferable T>
+  Request broadcast(std::span<T> inout, int root) {
+    return count_and_start({Collective::kBroadcast, nullptr, inout.data(), std::ssize(inout),
+                            data_type_of<T>(), ReduceOp::kSum, root});
+  }
+  Request barrier() { return count_and_start({Collective::kBarrier}); }
+
+  // A further channel over the same ranks. Collective: every rank opens the same channels in the
+  // same order, from one thread. The name has at most 63 bytes.
+  std::unique_ptr<Communicator> open_channel(const std::string& name);
 
   const Traffic& traffic() const { return traffic_; }
 
  protected:
-  // One started operation, untyped. `count` is the number of elements of the smaller of the two buffers
-  // (mine, or the whole vector where there is one only); `send` is null for in-place operations.
-  struct Call {
-    Collective collective = Collective::kBarrier;
-    const void* send = nullptr;
-    void* receive = nullptr;
-    int64_t count = 0;
-    DataType type = DataType::kByte;
-    ReduceOp op = ReduceOp::kSum;
-    int root = 0;
-  };
-  virtual Request start(const Call& call) = 0;
+  // Starts one operation among two ranks or more.
+  virtual Request start(const CollectiveCall& call) = 0;
+  // A channel of that name; the ranks have agreed on opening it.
+  virtual std::unique_ptr<Communicator> duplicate(const std::string& name) = 0;
 
  private:
-  Request count_and_start(const Call& call, int64_t bytes);
+  void check_parts(Collective collective, size_t part, size_t whole) const;
+  Request count_and_start(const CollectiveCall& call);
+
+  std::string name_;
   Traffic traffic_;
 };
 
 }  // namespace partialfc
-
-#include "partialfc/comm/communicator_inl.h"

@@ -93,7 +93,7 @@ PartialFC::PartialFC(const PartialFCOptions& options, Communicator& comm, Thread
   options.margin.validate();
   options.optimizer.validate();
   store_ = make_memory_store(placement_, placement_.positions_of_blocks(blocks_), options.dim,
-                             options.optimizer.record_size(options.dim), options.seed);
+                             (1 + options.optimizer.states()) * options.dim, options.seed);
   step_ = std::make_unique<Step>();
   step_->u.resize(team.size());
   step_->sums.resize(team.size());
@@ -358,7 +358,8 @@ void PartialFC::update(double learning_rate, double gradient_scale) {
         scale(inverse, records[j], unit.data(), dim);
         through_normalization(unit.data(), inverse, gradients[j], dim);
         if (gradient_scale != 1) scale(static_cast<float>(gradient_scale), gradients[j], gradients[j], dim);
-        apply_row_step(options_.optimizer, learning_rate, updates_, gradients[j], records[j], dim);
+        float* w = records[j];
+        optimizer_step(options_.optimizer, learning_rate, updates_, gradients[j], w, w + dim, w + 2 * dim, dim);
       }
       store_->scatter(step.slots_of(columns), records);
     }

@@ -21,7 +21,7 @@
 #include "partialfc/comm/communicator.h"
 #include "partialfc/head/class_sampler.h"
 #include "partialfc/head/margin.h"
-#include "partialfc/head/row_optimizer.h"
+#include "partialfc/kernels/optimizer_step.h"
 
 namespace partialfc {
 
@@ -32,7 +32,7 @@ struct PartialFCOptions {
   double sample_rate = 1;    // r
   uint64_t seed = 0;
   MarginOptions margin;
-  RowOptimizerOptions optimizer;
+  OptimizerOptions optimizer;
 };
 
 struct HeadStep {

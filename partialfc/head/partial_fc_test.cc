@@ -20,7 +20,7 @@ struct Case {
   int64_t classes = 600, dim = 24;
   double rate = 1;
   MarginOptions margin;
-  RowOptimizerOptions optimizer;
+  OptimizerOptions optimizer;
   std::vector<int64_t> batches = {5, 3, 0, 7};   // rows of each quarter of the global batch
   int steps = 3;
 };
@@ -39,7 +39,7 @@ class ReferenceModel {
       initial_center(kSeed, id, center);
       auto& record = records_[id];
       record.assign(center.begin(), center.end());
-      record.resize(test.optimizer.record_size(test.dim), 0.0);
+      record.resize((1 + test.optimizer.states()) * test.dim, 0.0);
     }
   }
 
@@ -80,7 +80,7 @@ class ReferenceModel {
     const auto& o = test_.optimizer;
     double *w = record.data(), *m = w + test_.dim, *v = m + test_.dim;
     for (int64_t d = 0; d < test_.dim; ++d) {
-      if (o.kind == RowOptimizerOptions::Kind::kSgd) {
+      if (o.kind == OptimizerOptions::Kind::kSgd) {
         m[d] = o.momentum * m[d] + g[d] + o.weight_decay * w[d];
         w[d] -= kRate * m[d];
       } else {
@@ -196,7 +196,7 @@ const Case kCases[] = {
     {.name = "filtered", .rate = 0.5, .margin = {.m3 = 0.4f, .filter_above = 0.25f}},
     {.name = "no_momentum_no_decay", .optimizer = {.momentum = 0, .weight_decay = 0}},
     {.name = "adamw", .rate = 0.3,
-     .optimizer = {.kind = RowOptimizerOptions::Kind::kAdamW, .weight_decay = 0.1f, .epsilon = 1}},
+     .optimizer = {.kind = OptimizerOptions::Kind::kAdamW, .weight_decay = 0.1f, .epsilon = 1}},
     {.name = "large_scale", .margin = {.scale = 90, .m3 = 0.1f}},
     {.name = "out_of_range", .margin = {.scale = 400}},
 };

@@ -1,0 +1,89 @@
+#include "cli/command.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <new>
+#include <thread>
+
+#include "partialfc/base/error.h"
+#include "partialfc/comm/mpi.h"
+#include "partialfc/comm/thread_ranks.h"
+
+namespace partialfc {
+
+namespace {
+
+// libtorch puts a C++ stack trace behind the first line of its messages.
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+struct Failure {
+  int exit_code = kDone;
+  std::string message;
+};
+
+// The current exception as an exit code and a message.
+Failure current_failure() {
+  try {
+    throw;
+  } catch (const UsageError& error) {
+    return {kWrongUsage, error.what()};
+  } catch (const Error& error) {
+    return {kFailed, error.what()};
+  } catch (const InternalError& error) {
+    return {kFailed, error.what()};
+  } catch (const std::bad_alloc&) {
+    return {kFailed, "out of memory: use more ranks, a smaller batch or fewer classes"};
+  } catch (const std::exception& error) {
+    return {kFailed, first_line(error.what())};
+  }
+}
+
+void print_failure(const std::string& rank, const Failure& failure) {
+  fmt::print(stderr, "partialfc: {}{}\n", rank, failure.message);
+}
+
+}  // namespace
+
+int report_errors(const std::function<int()>& body) {
+  try {
+    return body();
+  } catch (...) {
+    const Failure failure = current_failure();
+    print_failure("", failure);
+    return failure.exit_code;
+  }
+}
+
+int run_as_rank(double timeout_seconds, const std::function<int(Communicator&)>& body) {
+  const Communicator::Options options{
+      .timeout = std::chrono::milliseconds(std::max<int64_t>(1, std::llround(timeout_seconds * 1000)))};
+  if (!MpiSession::launched_by_mpi()) {
+    int exit_code = kDone;
+    run_ranks(1, [&](Communicator& comm) { exit_code = body(comm); }, options);
+    return exit_code;
+  }
+  MpiSession session(options);
+  try {
+    return body(session.world());
+  } catch (...) {
+    const Failure failure = current_failure();
+    const int rank = session.world().rank();
+    // What is wrong with the recipe or the files is wrong on every rank: let rank 0 say it, once.
+    if (rank != 0) std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    print_failure(fmt::format("rank {}: ", rank), failure);
+    std::fflush(stderr);
+    session.abort(failure.exit_code);
+  }
+}
+
+int threads_for_rank(int wanted, const Communicator& comm) {
+  if (wanted > 0) return wanted;
+  const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  return std::max(1, cores / comm.ranks_on_host());
+}
+
+}  // namespace partialfc

@@ -1,0 +1,35 @@
+// What the subcommands share: how one is registered, and how it runs on ranks.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "partialfc/comm/communicator.h"
+
+namespace partialfc {
+
+// Exit codes of the program.
+constexpr int kDone = 0, kFailed = 1, kWrongUsage = 2, kStoppedAfterSaving = 75;
+
+// The chosen subcommand: set by its CLI11 callback, run by main().
+using Action = std::function<int()>;
+
+void add_train_command(CLI::App& app, Action& action);
+void add_pack_command(CLI::App& app, Action& action);
+void add_verify_command(CLI::App& app, Action& action);
+void add_embed_command(CLI::App& app, Action& action);
+
+// Runs body as one rank: of mpirun's or srun's world where they started this process, else alone. An error is printed
+// once, ends all ranks, and becomes the exit code.
+int run_as_rank(double timeout_seconds, const std::function<int(Communicator&)>& body);
+
+// Runs body and turns an exception into a line on standard error and an exit code.
+int report_errors(const std::function<int()>& body);
+
+// Threads for this rank: `wanted`, or, where that is 0, the host's cores divided by the ranks on it.
+int threads_for_rank(int wanted, const Communicator& comm);
+
+}  // namespace partialfc

@@ -1,0 +1,91 @@
+// partialfc train: trains a recipe.
+#include <fmt/format.h>
+
+#include <atomic>
+#include <csignal>
+#include <filesystem>
+
+#include "cli/command.h"
+#include "partialfc/base/error.h"
+#include "trainer/recipe.h"
+#include "trainer/trainer.h"
+
+namespace partialfc {
+
+namespace {
+
+std::atomic<bool> stop_requested = false;
+static_assert(std::atomic<bool>::is_always_lock_free);   // so that a signal handler may set it
+
+// The first signal asks the run to save and stop; a second one ends it at once.
+extern "C" void request_stop(int signal_number) {
+  stop_requested = true;
+  std::signal(signal_number, SIG_DFL);
+}
+
+struct TrainArguments {
+  std::string recipe, output;
+  bool resume = false, overwrite = false;
+  int threads = 0;
+  double timeout = 600;
+  std::string precision;
+};
+
+// What CLI11 did not know has to be overrides of the recipe.
+std::vector<std::string> overrides_of(const std::vector<std::string>& rest) {
+  std::vector<std::string> overrides;
+  for (const std::string& argument : rest) {
+    if (!argument.starts_with("--") || argument.find('=') == std::string::npos)
+      fail_usage("'{}' is not understood; overrides of the recipe are --key.sub=value", argument);
+    overrides.push_back(argument.substr(2));
+  }
+  return overrides;
+}
+
+std::filesystem::path output_folder(const TrainArguments& arguments) {
+  if (!arguments.output.empty()) return arguments.output;
+  return std::filesystem::path("runs") / std::filesystem::path(arguments.recipe).stem();
+}
+
+int train(const TrainArguments& arguments, const std::vector<std::string>& rest) {
+  if (arguments.resume && arguments.overwrite) fail_usage("--resume and --overwrite exclude each other");
+  for (const int signal_number : {SIGINT, SIGTERM, SIGUSR1}) std::signal(signal_number, request_stop);
+  return run_as_rank(arguments.timeout, [&](Communicator& world) {
+    std::vector<std::string> overrides = overrides_of(rest);
+    if (!arguments.precision.empty()) overrides.push_back("train.precision=" + arguments.precision);
+    const Recipe recipe = read_recipe(arguments.recipe, overrides);
+    const StartMode start = arguments.resume      ? StartMode::kResume
+                            : arguments.overwrite ? StartMode::kOverwrite
+                                                  : StartMode::kNew;
+    Trainer trainer(recipe, world,
+                    {.output = output_folder(arguments),
+                     .start = start,
+                     .threads = threads_for_rank(arguments.threads, world),
+                     .stop = &stop_requested});
+    return trainer.run() == TrainOutcome::kFinished ? kDone : kStoppedAfterSaving;
+  });
+}
+
+}  // namespace
+
+void add_train_command(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand("train", "Train a model from a recipe, alone or under mpirun");
+  auto arguments = std::make_shared<TrainArguments>();
+  command->add_option("recipe", arguments->recipe, "The recipe, a TOML file")->required();
+  command->add_option("-o,--output", arguments->output, "The run's folder [runs/NAME of the recipe]");
+  command->add_flag("--resume", arguments->resume, "Go on from the newest checkpoint, on any number of ranks");
+  command->add_flag("--overwrite", arguments->overwrite, "Replace the run that the folder holds");
+  command->add_option("--threads", arguments->threads, "Threads of a rank; 0: cores / ranks on the host")
+      ->capture_default_str()->check(CLI::Range(0, 4096));
+  command->add_option("--timeout", arguments->timeout, "Seconds to wait for a late rank")
+      ->capture_default_str()->check(CLI::Range(0.001, 1e9));
+  command->add_option("--precision", arguments->precision, "fp32, bf16 or auto: in place of train.precision");
+  command->allow_extras();
+  command->footer("Overrides: --key.sub=value, for each key of the recipe (its default, what it means):\n\n" +
+                  recipe_help());
+  command->callback([&action, arguments, command] {
+    action = [arguments, rest = command->remaining()] { return train(*arguments, rest); };
+  });
+}
+
+}  // namespace partialfc

@@ -1,0 +1,169 @@
+#include "partialfc/checkpoint/checkpoint_folder.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <functional>
+#include <utility>
+
+#include "partialfc/base/error.h"
+#include "partialfc/base/file.h"
+#include "partialfc/checkpoint/checksum.h"
+
+namespace partialfc {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kPrefix = "step-";
+
+fs::path aside(const fs::path& run_folder, int64_t step, const char* suffix) {
+  return run_folder / fmt::format(".{}{}", checkpoint_name(step), suffix);
+}
+
+// The step that a folder's name states; none where it is not a checkpoint's name.
+std::optional<int64_t> step_of(const std::string& name) {
+  int64_t step = -1;
+  if (!name.starts_with(kPrefix)) return {};
+  const auto [end, error] = std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), step);
+  if (error != std::errc() || step < 0 || name != checkpoint_name(step)) return {};
+  return step;
+}
+
+std::vector<std::string> names_in(const fs::path& folder) {
+  std::vector<std::string> names;
+  std::error_code code;
+  for (fs::directory_iterator entry(folder, code), end; !code && entry != end; entry.increment(code))
+    names.push_back(entry->path().filename().string());
+  if (code) fail("{}: cannot list the folder: {}", folder.string(), code.message());
+  return names;
+}
+
+// Steps of the checkpoints in a run, whole or not, highest first.
+std::vector<int64_t> steps_in(const fs::path& run_folder) {
+  std::vector<int64_t> steps;
+  for (const std::string& name : names_in(run_folder))
+    if (const auto step = step_of(name)) steps.push_back(*step);
+  std::ranges::sort(steps, std::greater());
+  return steps;
+}
+
+void rename_folder(const fs::path& from, const fs::path& to) {
+  std::error_code code;
+  fs::rename(from, to, code);
+  if (code) fail("{}: cannot rename to {}: {}", from.string(), to.string(), code.message());
+}
+
+void remove_folder(const fs::path& folder) {
+  std::error_code code;
+  fs::remove_all(folder, code);
+  if (code) fail("{}: cannot remove: {}", folder.string(), code.message());
+}
+
+void remove_leftovers(const fs::path& run_folder) {
+  for (const std::string& name : names_in(run_folder))
+    if (name.starts_with(fmt::format(".{}", kPrefix)) && (name.ends_with(".part") || name.ends_with(".old")))
+      remove_folder(run_folder / name);
+}
+
+void sync_file(const fs::path& path) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const bool synced = descriptor >= 0 && ::fsync(descriptor) == 0;
+  const int code = errno;
+  if (descriptor >= 0) ::close(descriptor);
+  if (!synced) fail("{}: cannot sync: {}", path.string(), errno_text(code));
+}
+
+}  // namespace
+
+std::string checkpoint_name(int64_t step) { return fmt::format("{}{:08}", kPrefix, step); }
+
+CheckpointWriter::CheckpointWriter(fs::path run_folder, int64_t step)
+    : run_folder_(std::move(run_folder)), step_(step), part_(aside(run_folder_, step, ".part")) {
+  PFC_CHECK(step >= 0, "step {}", step);
+}
+
+CheckpointWriter::~CheckpointWriter() {
+  std::error_code ignored;  // what stays is removed by the next create()
+  if (owned_) fs::remove_all(part_, ignored);
+}
+
+void CheckpointWriter::create() {
+  create_folders(run_folder_);
+  remove_leftovers(run_folder_);
+  create_folders(part_);
+  owned_ = true;
+}
+
+fs::path CheckpointWriter::path_of(std::string_view name) const { return part_ / name; }
+
+ManifestFile CheckpointWriter::finish_file(std::string_view name) const {
+  const fs::path path = path_of(name);
+  sync_file(path);
+  return {std::string(name), InputFile(path).size(), checksum_of_file(path)};
+}
+
+void CheckpointWriter::commit(Manifest manifest, int64_t keep) {
+  PFC_CHECK(owned_, "commit without create");
+  PFC_CHECK(keep >= 1, "keep {}", keep);
+  manifest.step = step_;
+  for (const ManifestFile& file : manifest.files)
+    if (const uint64_t bytes = InputFile(part_ / file.name).size(); bytes != file.bytes)
+      fail("{}: {} bytes here, {} where it was written; is the run's folder shared by all hosts?",
+           (part_ / file.name).string(), bytes, file.bytes);
+  write_manifest(part_, manifest);
+  sync_folder(part_);
+  move_into_place();
+  write_file_atomically(run_folder_ / "latest", checkpoint_name(step_) + "\n");
+  remove_others(keep);
+}
+
+void CheckpointWriter::move_into_place() {
+  const fs::path place = run_folder_ / checkpoint_name(step_);
+  const fs::path old = aside(run_folder_, step_, ".old");
+  std::error_code ignored;  // what cannot be looked at cannot be renamed to either, which says why
+  const bool replaces = fs::exists(place, ignored);
+  if (replaces) rename_folder(place, old);
+  try {
+    rename_folder(part_, place);
+  } catch (...) {
+    if (replaces) rename_folder(old, place);
+    throw;
+  }
+  owned_ = false;
+  sync_folder(run_folder_);
+  if (replaces) remove_folder(old);
+}
+
+void CheckpointWriter::remove_others(int64_t keep) const {
+  int64_t kept = 0;
+  for (const int64_t step : steps_in(run_folder_)) {  // highest first
+    if (step <= step_ && kept++ < keep) continue;
+    // Renamed first: a removal that is cut short must not leave half a checkpoint under a checkpoint's name.
+    const fs::path old = aside(run_folder_, step, ".old");
+    rename_folder(run_folder_ / checkpoint_name(step), old);
+    remove_folder(old);
+  }
+}
+
+LatestCheckpoint latest_checkpoint(const fs::path& run_folder) {
+  LatestCheckpoint latest;
+  for (const int64_t step : steps_in(run_folder)) {
+    const fs::path folder = run_folder / checkpoint_name(step);
+    try {
+      Checkpoint checkpoint{folder, read_manifest(folder)};
+      verify_files(folder, checkpoint.manifest);
+      latest.checkpoint = std::move(checkpoint);
+      break;
+    } catch (const Error& error) {
+      latest.skipped.push_back(error.what());
+    }
+  }
+  return latest;
+}
+
+}  // namespace partialfc

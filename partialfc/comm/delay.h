@@ -1,0 +1,40 @@
+// Why an operation does not finish: what each rank has started so far, put into words.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "partialfc/comm/collective.h"
+
+namespace partialfc {
+
+// How far one rank has come on one channel.
+struct Position {
+  int64_t started = 0;  // operations started, the first being #1
+  CollectiveCall last;  // the last of them
+  bool ended = false;   // the rank has left the group
+};
+
+// An operation that a rank waits for.
+struct Awaited {
+  const std::string& channel;
+  int rank;        // who waits
+  int64_t number;  // the operation's, on the channel
+  CollectiveCall call;
+};
+
+// "rank 0 waits for all_reduce(sum) of 64 float32 (#17 of channel head)"
+std::string describe(const Awaited& awaited);
+
+// The ranks that keep the operation from finishing, each with what it did last; positions[r] is
+// empty where rank r does not answer: "rank 2 has not started it: its last was barrier (#16); rank
+// 3 does not answer (stopped or dead)".
+std::string explain_delay(const Awaited& awaited, std::span<const std::optional<Position>> positions);
+
+// The whole message of a TimeoutError.
+std::string describe_timeout(const Awaited& awaited, std::chrono::milliseconds timeout,
+                             std::span<const std::optional<Position>> positions);
+
+}  // namespace partialfc

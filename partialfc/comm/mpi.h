@@ -1,0 +1,53 @@
+// Ranks as processes, started by mpirun or srun: the communicator of runs on many machines, over
+// MPI.
+//
+// Every operation is a non-blocking MPI collective. MPI moves these on inside its own calls only,
+// so one progress thread a process drives them while the ranks compute; one lock goes round all MPI
+// calls (measured: no slower than MPI_THREAD_MULTIPLE). The same thread answers the peers' question
+// "how far are you?", even while this rank's own threads compute or hang: that is how a
+// TimeoutError can name the late ranks.
+//
+//   MpiSession session;
+//   try {
+//     train(session.world());
+//   } catch (const std::exception& error) {
+//     print(error);
+//     session.abort(1);   // ends the peers too
+//   }
+#pragma once
+
+#include <memory>
+
+#include "partialfc/comm/communicator.h"
+
+namespace partialfc {
+
+class MpiEngine;
+
+// MPI from MPI_Init_thread to MPI_Finalize: at most one in the life of a process. Channels must not
+// be used after it.
+class MpiSession {
+ public:
+  explicit MpiSession(Communicator::Options options = {});
+  // Waits for the peers to get here, then finalizes. While an exception unwinds the stack, or after
+  // a failed operation, it does neither: the launcher takes a process that ends without
+  // MPI_Finalize as failed, and ends its peers.
+  ~MpiSession();
+  MpiSession(const MpiSession&) = delete;
+  MpiSession& operator=(const MpiSession&) = delete;
+
+  // Whether mpirun, or srun with PMI, started this process.
+  static bool launched_by_mpi();
+
+  Communicator& world() { return *world_; }
+
+  // Ends this process and all its peers, at once.
+  [[noreturn]] void abort(int exit_code);
+
+ private:
+  std::shared_ptr<MpiEngine> engine_;
+  std::unique_ptr<Communicator> world_;
+  int exceptions_at_start_ = 0;
+};
+
+}  // namespace partialfc

@@ -1,0 +1,275 @@
+#include "partialfc/comm/thread_ranks.h"
+
+#include <condition_variable>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include "partialfc/comm/delay.h"
+
+namespace partialfc {
+namespace {
+
+// Thrown in a rank because of another one; never reported in place of that one's own exception.
+class PeerFailure : public Error {
+ public:
+  using Error::Error;
+};
+
+// What all channels share: one lock, and how each rank ended.
+struct World {
+  World(int size, Communicator::Options options) : size(size), timeout(options.timeout), ended(size) {}
+
+  // Locked by the caller.
+  void stop(std::string why) {
+    if (stopped.empty()) stopped = std::move(why);
+    changed.notify_all();
+  }
+  void throw_if_stopped() const {
+    if (!stopped.empty()) throw PeerFailure(stopped);
+  }
+
+  const int size;
+  const std::chrono::milliseconds timeout;
+  std::mutex mutex;  // guards all below, and what the channels hold
+  std::condition_variable changed;
+  std::string stopped;      // why no operation starts or finishes any more; empty while all is well
+  std::vector<bool> ended;  // (size)
+  std::exception_ptr error;
+  bool error_is_a_peers = false;
+};
+
+// One operation on its way: the calls of the ranks that have arrived.
+struct Round {
+  std::vector<CollectiveCall> calls;  // (size)
+  int first_rank = 0;
+  int arrived = 0;
+  bool done = false;
+};
+
+// Does the work of an operation whose ranks are all there.
+void perform(const std::vector<CollectiveCall>& calls) {
+  const CollectiveCall& first = calls[0];
+  const int size = static_cast<int>(calls.size());
+  const int64_t bytes = first.bytes();
+  if (bytes == 0) return;
+  const auto sent = [&](int from, int64_t part) {
+    return static_cast<const std::byte*>(calls[from].send) + part * bytes;
+  };
+  const auto received = [&](int to, int64_t part) {
+    return static_cast<std::byte*>(calls[to].receive) + part * bytes;
+  };
+  switch (first.collective) {
+    case Collective::kAllGather:
+    case Collective::kOpenChannel:
+      for (int to = 0; to < size; ++to)
+        for (int from = 0; from < size; ++from) std::memcpy(received(to, from), sent(from, 0), bytes);
+      break;
+    case Collective::kAllReduce:
+      for (int r = 1; r < size; ++r)
+        combine(first.receive, calls[r].receive, first.count, first.type, first.op);
+      for (int r = 1; r < size; ++r) std::memcpy(calls[r].receive, first.receive, bytes);
+      break;
+    case Collective::kReduceScatter:
+      for (int to = 0; to < size; ++to) {
+        std::memcpy(calls[to].receive, sent(0, to), bytes);
+        for (int from = 1; from < size; ++from)
+          combine(calls[to].receive, sent(from, to), first.count, first.type, first.op);
+      }
+      break;
+    case Collective::kBroadcast:
+      for (int to = 0; to < size; ++to)
+        if (to != first.root) std::memcpy(calls[to].receive, calls[first.root].receive, bytes);
+      break;
+    case Collective::kBarrier:
+      break;
+  }
+}
+
+// What the ranks share of one channel.
+struct Channel {
+  Channel(std::shared_ptr<World> world, std::string name)
+      : world(std::move(world)), name(std::move(name)), positions(this->world->size) {}
+
+  const std::shared_ptr<World> world;
+  const std::string name;
+  std::vector<Position> positions;                   // (size)
+  std::map<int64_t, std::shared_ptr<Round>> rounds;  // by number: those that wait for a rank
+  std::vector<std::shared_ptr<Channel>> opened;      // in the order of open_channel
+};
+
+class ThreadOperation : public Request::Operation {
+ public:
+  ThreadOperation(std::shared_ptr<Channel> channel, std::shared_ptr<Round> round, int rank, int64_t number)
+      : channel_(std::move(channel)), round_(std::move(round)), rank_(rank), number_(number) {}
+
+  ~ThreadOperation() override {
+    World& world = *channel_->world;
+    std::unique_lock lock(world.mutex);
+    if (complete())
+      wait_for_the_work(lock);
+    else
+      world.stop(fmt::format("rank {} failed before {} was finished", rank_, operation_text()));
+  }
+
+  bool finished() override {
+    std::unique_lock lock(channel_->world->mutex);
+    set_deadline();
+    throw_if_hopeless();
+    return round_->done;
+  }
+
+  void wait() override {
+    World& world = *channel_->world;
+    std::unique_lock lock(world.mutex);
+    set_deadline();
+    world.changed.wait_until(lock, *deadline_,
+                             [&] { return complete() || !world.stopped.empty() || awaits_an_ended_rank(); });
+    throw_if_hopeless();
+    wait_for_the_work(lock);
+  }
+
+ private:
+  // All under the world's lock.
+  bool complete() const { return round_->arrived == channel_->world->size; }
+  void wait_for_the_work(std::unique_lock<std::mutex>& lock) {
+    channel_->world->changed.wait(lock, [&] { return round_->done; });
+  }
+  void set_deadline() {
+    if (!deadline_) deadline_ = std::chrono::steady_clock::now() + channel_->world->timeout;
+  }
+  bool awaits_an_ended_rank() const {
+    const World& world = *channel_->world;
+    for (int r = 0; r < world.size; ++r)
+      if (world.ended[r] && channel_->positions[r].started < number_) return true;
+    return false;
+  }
+  Awaited awaited() const { return {channel_->name, rank_, number_, round_->calls[rank_]}; }
+  std::string operation_text() const {
+    return fmt::format("{} (#{} of channel {})", describe(round_->calls[rank_]), number_, channel_->name);
+  }
+
+  void throw_if_hopeless() const {
+    const World& world = *channel_->world;
+    if (complete()) return;
+    world.throw_if_stopped();
+    std::vector<std::optional<Position>> positions(channel_->positions.begin(), channel_->positions.end());
+    for (int r = 0; r < world.size; ++r) positions[r]->ended = world.ended[r];
+    if (awaits_an_ended_rank()) fail("{}: {}", describe(awaited()), explain_delay(awaited(), positions));
+    if (std::chrono::steady_clock::now() >= *deadline_)
+      throw TimeoutError(describe_timeout(awaited(), world.timeout, positions));
+  }
+
+  const std::shared_ptr<Channel> channel_;
+  const std::shared_ptr<Round> round_;
+  const int rank_;
+  const int64_t number_;
+  std::optional<std::chrono::steady_clock::time_point> deadline_;
+};
+
+class ThreadCommunicator : public Communicator {
+ public:
+  ThreadCommunicator(std::shared_ptr<Channel> channel, int rank)
+      : Communicator(channel->name), channel_(std::move(channel)), rank_(rank) {}
+
+  int rank() const override { return rank_; }
+  int size() const override { return channel_->world->size; }
+  int ranks_on_host() const override { return size(); }
+
+ protected:
+  Request start(const CollectiveCall& call) override;
+  std::unique_ptr<Communicator> duplicate(const std::string& name) override;
+
+ private:
+  const std::shared_ptr<Channel> channel_;
+  const int rank_;
+  size_t opened_ = 0;  // channels that this rank has opened from here
+};
+
+Request ThreadCommunicator::start(const CollectiveCall& call) {
+  World& world = *channel_->world;
+  std::unique_lock lock(world.mutex);
+  world.throw_if_stopped();
+  Position& position = channel_->positions[rank_];
+  const int64_t number = ++position.started;
+  position.last = call;
+
+  auto& slot = channel_->rounds[number];
+  if (!slot) slot = std::make_shared<Round>(std::vector<CollectiveCall>(size()), rank_);
+  const std::shared_ptr<Round> round = slot;
+  const CollectiveCall& peers = round->calls[round->first_rank];
+  PFC_CHECK(round->arrived == 0 || same_operation(call, peers),
+            "#{} of channel {}: rank {} calls {}, rank {} called {}", number, name(), rank_, describe(call),
+            round->first_rank, describe(peers));
+  round->calls[rank_] = call;
+  if (++round->arrived < size())
+    return Request(std::make_unique<ThreadOperation>(channel_, round, rank_, number));
+
+  channel_->rounds.erase(number);
+  lock.unlock();
+  perform(round->calls);
+  lock.lock();
+  round->done = true;
+  world.changed.notify_all();
+  return {};
+}
+
+std::unique_ptr<Communicator> ThreadCommunicator::duplicate(const std::string& name) {
+  std::lock_guard lock(channel_->world->mutex);
+  auto& opened = channel_->opened;
+  if (opened.size() == opened_) opened.push_back(std::make_shared<Channel>(channel_->world, name));
+  return std::make_unique<ThreadCommunicator>(opened[opened_++], rank_);
+}
+
+// Records how a rank ended: by the exception that is being handled.
+void record_failure(World& world, int rank, bool is_a_peers, const char* reason) {
+  std::lock_guard lock(world.mutex);
+  if (!world.error || (world.error_is_a_peers && !is_a_peers)) {
+    world.error = std::current_exception();
+    world.error_is_a_peers = is_a_peers;
+  }
+  world.stop(fmt::format("rank {} failed: {}", rank, reason));
+}
+
+void run_rank(const std::shared_ptr<World>& world, const std::shared_ptr<Channel>& channel, int rank,
+              const std::function<void(Communicator&)>& body) {
+  try {
+    ThreadCommunicator communicator(channel, rank);
+    body(communicator);
+    std::lock_guard lock(world->mutex);
+    world->ended[rank] = true;
+    world->changed.notify_all();
+  } catch (const PeerFailure& failure) {
+    record_failure(*world, rank, true, failure.what());
+  } catch (const std::exception& exception) {
+    record_failure(*world, rank, false, exception.what());
+  } catch (...) {
+    record_failure(*world, rank, false, "unknown exception");
+  }
+}
+
+}  // namespace
+
+void run_ranks(int size, const std::function<void(Communicator&)>& body, Communicator::Options options) {
+  if (size < 1) fail_usage("{} ranks asked for: at least 1 is needed", size);
+  options.check();
+  const auto world = std::make_shared<World>(size, options);
+  const auto channel = std::make_shared<Channel>(world, "world");
+  {
+    std::vector<std::jthread> threads;
+    try {
+      for (int rank = 1; rank < size; ++rank)
+        threads.emplace_back([&, rank] { run_rank(world, channel, rank, body); });
+    } catch (const std::system_error& error) {
+      record_failure(*world, static_cast<int>(threads.size()) + 1, false, error.what());
+    }
+    run_rank(world, channel, 0, body);
+  }
+  if (world->error) std::rethrow_exception(world->error);
+}
+
+}  // namespace partialfc

@@ -1,0 +1,50 @@
+// A set of labelled, encoded images, by index 0 … size − 1.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "partialfc/base/error.h"
+
+namespace partialfc {
+
+// One image that cannot be had. Its message begins with the image's describe().
+class SampleError : public Error {
+ public:
+  using Error::Error;
+};
+
+struct EncodedImage {
+  std::vector<std::byte> bytes;  // JPEG or PNG
+  int64_t label = 0;             // as the set says: not checked against num_classes()
+};
+
+// All members may be called from any number of threads.
+class ImageSource {
+ public:
+  virtual ~ImageSource() = default;
+
+  virtual int64_t size() const = 0;
+  virtual int64_t num_classes() const = 0;
+  // Empty where the set knows no names.
+  virtual std::string class_name(int64_t label) const { return {}; }
+  // Reads image `index`, or throws SampleError.
+  virtual EncodedImage read(int64_t index) const = 0;
+  // Where image `index` comes from, for messages: "faces/anna/1.jpg" or "train.rec, key 17".
+  virtual std::string describe(int64_t index) const = 0;
+};
+
+// Opens what is at `path`:
+//   a .rec file, or a folder that holds train.rec or a single .rec   → RecordSource
+//   (record_source.h) any other folder                                                 →
+//   FolderSource (folder_source.h) any other file: .lst, or lines "path label" → ListSource
+//   (list_source.h)
+// A missing ".rec" may be left out of the path. Error where nothing fits says what was looked for;
+// a set without images is an Error too.
+std::unique_ptr<ImageSource> open_image_source(const std::filesystem::path& path);
+
+}  // namespace partialfc

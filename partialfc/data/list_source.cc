@@ -1,0 +1,65 @@
+#include "partialfc/data/list_source.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "partialfc/base/file.h"
+#include "partialfc/data/text_lines.h"
+
+namespace partialfc {
+
+namespace {
+
+// A whole number, which im2rec writes as "3.000000".
+bool parse_label(std::string_view text, int64_t& label) {
+  double value = 0;
+  if (!parse_number(text, value) || value != std::floor(value) || value < 0 || value > 1e15) return false;
+  label = static_cast<int64_t>(value);
+  return true;
+}
+
+// "key \t label \t … \t path"
+bool parse_lst_line(std::string_view line, int64_t& label, std::string_view& path) {
+  const size_t first = line.find('\t'), second = line.find('\t', first + 1);
+  if (first == std::string_view::npos || second == std::string_view::npos) return false;
+  path = line.substr(line.rfind('\t') + 1);
+  return parse_label(line.substr(first + 1, second - first - 1), label) && !path.empty();
+}
+
+// "path label"
+bool parse_text_line(std::string_view line, int64_t& label, std::string_view& path) {
+  const size_t space = line.find_last_of(" \t");
+  if (space == std::string_view::npos) return false;
+  path = line.substr(0, line.find_last_not_of(" \t", space) + 1);
+  return parse_label(line.substr(space + 1), label) && !path.empty();
+}
+
+}  // namespace
+
+ListSource::ListSource(const std::filesystem::path& list)
+    : folder_(list.parent_path()), text_(read_binary_file(list)) {
+  const bool lst = list.extension() == ".lst";
+  const std::string_view text(reinterpret_cast<const char*>(text_.data()), text_.size());
+  for_each_line(text, [&](int64_t number, std::string_view line) {
+    if (line.empty()) return;
+    Entry entry{};
+    if (!(lst ? parse_lst_line : parse_text_line)(line, entry.label, entry.path))
+      fail("{}, line {}: \"{}\" is not \"{}\" with a label from 0", list.string(), number, line.substr(0, 80),
+           lst ? "key <tab> label <tab> path" : "path label");
+    num_classes_ = std::max(num_classes_, entry.label + 1);
+    entries_.push_back(entry);
+  });
+  if (entries_.empty()) fail("{}: the list is empty", list.string());
+}
+
+EncodedImage ListSource::read(int64_t index) const {
+  try {
+    return {.bytes = read_binary_file(describe(index)), .label = entries_[index].label};
+  } catch (const Error& error) {
+    throw SampleError(error.what());  // begins with the path
+  }
+}
+
+std::string ListSource::describe(int64_t index) const { return (folder_ / entries_[index].path).string(); }
+
+}  // namespace partialfc

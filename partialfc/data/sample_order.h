@@ -1,0 +1,33 @@
+// The order of training: which sample stands at which position.
+//
+// A position p counts samples since training began, over all ranks; its epoch is p / size. Each
+// epoch is a permutation of its own, a function of (seed, epoch) in O(1) memory. Positions know no
+// rank and no batch, so that a run may be resumed with other numbers of both.
+#pragma once
+
+#include <cstdint>
+
+#include "partialfc/base/parallel.h"
+
+namespace partialfc {
+
+class SampleOrder {
+ public:
+  // Without `shuffle` the order is 0, 1, 2, … in every epoch. size >= 1.
+  SampleOrder(int64_t size, uint64_t seed, bool shuffle = true);
+
+  int64_t epoch(int64_t position) const { return position / size_; }
+  int64_t sample(int64_t position) const;
+
+ private:
+  int64_t size_;
+  uint64_t seed_;
+  bool shuffle_;
+};
+
+// Rows of a global batch that belong to `rank`: contiguous, all shares equal ± 1.
+inline Range batch_share(int64_t global_batch, int world_size, int rank) {
+  return part_of(global_batch, world_size, rank);
+}
+
+}  // namespace partialfc

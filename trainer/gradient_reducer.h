@@ -1,0 +1,51 @@
+// Sums the backbone's gradients over the ranks while backward is still running.
+//
+// The flat gradient is cut into buckets in the order in which backward fills it; a bucket is sent off as soon as all of
+// its parameters have their gradient. The loss of the head is the mean over all ranks' samples, so the sum over ranks
+// is the exact gradient.
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "partialfc/comm/communicator.h"
+#include "trainer/network.h"
+
+namespace partialfc {
+
+class GradientReducer {
+ public:
+  static constexpr int64_t kBucketElements = 1 << 20;   // 4 MiB: large against latency, small against the whole
+
+  // `comm` is a channel of its own. Both outlive the reducer.
+  GradientReducer(Network& network, Communicator& comm);
+  ~GradientReducer();
+
+  // Before the backward pass whose gradients complete the step's sum (the last micro-batch).
+  void arm();
+  // After it: waits until the flat gradient holds the sum over the ranks. Parameters that backward did not reach count
+  // as reached.
+  void finish();
+
+ private:
+  struct Bucket {
+    int64_t begin = 0, end = 0;   // in the flat gradient
+    int missing = 0, parameters = 0;
+    Request request;
+  };
+
+  void on_gradient(int bucket);
+  void send_complete_buckets();
+
+  Network& network_;
+  Communicator& comm_;
+  std::vector<Bucket> buckets_;
+  size_t next_ = 0;      // first bucket not sent: all ranks send in the same order
+  bool armed_ = false;
+  std::vector<std::pair<std::shared_ptr<torch::autograd::Node>, uintptr_t>> hooks_;
+};
+
+}  // namespace partialfc

@@ -1,0 +1,169 @@
+#include "trainer/network.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "partialfc/base/error.h"
+#include "partialfc/base/random.h"
+
+namespace partialfc {
+
+namespace {
+
+constexpr int64_t kAlignment = 16;   // floats: a cache line, and a vector of AVX-512
+
+uint64_t hash_of(std::string_view name) {   // FNV-1a
+  uint64_t hash = 0xcbf29ce484222325u;
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+  return hash;
+}
+
+}  // namespace
+
+Network::Network(Graph graph, const NetworkOptions& options) : graph_(std::move(graph)), options_(options) {
+  for (const Operation& operation : graph_.operations()) {
+    BoundOperation bound{.operation = operation};
+    for (TensorSpec& spec : graph_.tensors_of(operation)) {
+      bound.parameters.push_back(static_cast<int>(parameters_.size()));
+      parameters_.push_back({.spec = std::move(spec)});
+    }
+    operations_.push_back(std::move(bound));
+  }
+  for (size_t i = 0; i < operations_.size(); ++i)
+    for (const int input : operations_[i].operation.inputs) operations_[input].last_use = static_cast<int>(i);
+  operations_.back().last_use = static_cast<int>(operations_.size());
+  place_in_flat_buffers();
+  torch::NoGradGuard no_grad;
+  for (Parameter& parameter : parameters_) initialize(parameter);
+}
+
+void Network::place_in_flat_buffers() {
+  int64_t total = 0;
+  for (auto parameter = parameters_.rbegin(); parameter != parameters_.rend(); ++parameter) {
+    if (!parameter->spec.trainable) continue;
+    int64_t elements = 1;
+    for (const int64_t extent : parameter->spec.shape) elements *= extent;
+    parameter->offset = total;
+    parameter->padded = (elements + kAlignment - 1) / kAlignment * kAlignment;
+    total += parameter->padded;
+    trainable_.push_back(&*parameter);
+  }
+  weights_ = torch::zeros({total}, torch::kFloat32);
+  gradients_ = torch::zeros({total}, torch::kFloat32);
+  for (Parameter& parameter : parameters_) {
+    const auto& shape = parameter.spec.shape;
+    if (parameter.offset < 0) {
+      parameter.tensor = torch::zeros(shape, parameter.spec.is_integer ? torch::kInt64 : torch::kFloat32);
+      continue;
+    }
+    // Weights of convolutions lie (out, kH, kW, in) in memory with channels_last, as the kernels want them.
+    std::vector<int64_t> strides(shape.size(), 1);
+    for (int d = static_cast<int>(shape.size()) - 2; d >= 0; --d) strides[d] = strides[d + 1] * shape[d + 1];
+    if (shape.size() == 4 && options_.channels_last)
+      strides = {shape[1] * shape[2] * shape[3], 1, shape[3] * shape[1], shape[1]};
+    parameter.tensor = torch::as_strided(weights_, shape, strides, parameter.offset);
+    parameter.tensor.set_requires_grad(true);
+    parameter.tensor.mutable_grad() = torch::as_strided(gradients_, shape, strides, parameter.offset);
+  }
+}
+
+// First values are drawn in the order of the shape, whatever the memory layout, from (seed, name).
+void Network::initialize(Parameter& parameter) const {
+  using Init = TensorSpec::Init;
+  const TensorSpec& spec = parameter.spec;
+  const uint64_t key = hash_of(spec.name);
+  switch (spec.init) {
+    case Init::kZero: return;
+    case Init::kOne: parameter.tensor.fill_(1); return;
+    case Init::kQuarter: parameter.tensor.fill_(0.25); return;
+    case Init::kNormal:
+    case Init::kUniform: {
+      const torch::Tensor values = torch::empty(spec.shape, torch::kFloat32);
+      const std::span<float> out(values.data_ptr<float>(), static_cast<size_t>(values.numel()));
+      if (spec.init == Init::kNormal) {
+        fill_normal(out, mix(mix(options_.seed, static_cast<uint64_t>(Purpose::kBackboneInit)), key), 0,
+                    static_cast<float>(spec.spread));
+      } else {
+        RandomStream random(options_.seed, Purpose::kBackboneInit, key);
+        for (float& value : out) value = static_cast<float>(random.uniform(-spec.spread, spec.spread));
+      }
+      parameter.tensor.copy_(values);
+      return;
+    }
+  }
+}
+
+torch::Tensor Network::forward(const torch::Tensor& pixels, const Pass& pass) {
+  const Shape expected = graph_.input();
+  PFC_CHECK(pixels.dim() == 4 && pixels.size(1) == expected.height && pixels.size(2) == expected.width &&
+            pixels.size(3) == expected.channels);
+  std::vector<torch::Tensor> values(operations_.size());
+  values[0] = to_input(pixels);
+  for (size_t i = 1; i < operations_.size(); ++i) {
+    values[i] = run(operations_[i], values, pass);
+    for (const int input : operations_[i].operation.inputs)
+      if (operations_[input].last_use == static_cast<int>(i)) values[input].reset();
+  }
+  return values.back();
+}
+
+// (v/255 − 0.5)/0.5, (n, C, H, W) in the memory layout that the convolutions want.
+torch::Tensor Network::to_input(const torch::Tensor& pixels) const {
+  torch::Tensor x = pixels.permute({0, 3, 1, 2}).to(torch::kFloat32).mul_(2.0 / 255).sub_(1.0);
+  if (options_.precision == Precision::kBFloat16) x = x.to(torch::kBFloat16);
+  return x.contiguous(options_.channels_last ? torch::MemoryFormat::ChannelsLast : torch::MemoryFormat::Contiguous);
+}
+
+torch::Tensor Network::run(const BoundOperation& bound, const std::vector<torch::Tensor>& values, const Pass& pass) {
+  using Kind = Operation::Kind;
+  const Operation& operation = bound.operation;
+  const torch::Tensor& x = values[operation.inputs[0]];
+  const auto weight_like_x = [&](int index) {
+    return tensor(bound, index).to(x.scalar_type());
+  };
+  switch (operation.kind) {
+    case Kind::kConv:
+      return torch::conv2d(x, weight_like_x(0), {}, operation.stride, operation.padding, 1, operation.groups);
+    case Kind::kBatchNorm: {
+      if (pass.training && pass.update_statistics) {
+        torch::NoGradGuard no_grad;
+        tensor(bound, 4).add_(1);
+      }
+      const bool frozen = pass.training && !pass.update_statistics;
+      // A momentum of 0 leaves the running statistics as they are.
+      return torch::batch_norm(x, tensor(bound, 0), tensor(bound, 1), tensor(bound, 2), tensor(bound, 3),
+                               pass.training, frozen ? 0.0 : kBatchNormMomentum, kBatchNormEpsilon, true);
+    }
+    case Kind::kPRelu:
+      return torch::prelu(x, weight_like_x(0));
+    case Kind::kAdd:
+      return x + values[operation.inputs[1]];
+    case Kind::kFlatten:
+      return x.flatten(1);
+    case Kind::kDropout:
+      return pass.training ? dropout(x, operation.rate, pass) : x;
+    case Kind::kLinear: {
+      const torch::Tensor y = torch::linear(x, weight_like_x(0),
+                                            operation.bias ? weight_like_x(1) : torch::Tensor());
+      return y.to(torch::kFloat32);
+    }
+    case Kind::kInput:
+      break;
+  }
+  PFC_CHECK(false, "operation {}", operation.name);
+}
+
+torch::Tensor Network::dropout(const torch::Tensor& x, double rate, const Pass& pass) const {
+  torch::Tensor mask = torch::empty({x.size(0), x.numel() / x.size(0)}, torch::kFloat32);
+  const float kept = static_cast<float>(1 / (1 - rate));
+  for (int64_t row = 0; row < mask.size(0); ++row) {
+    RandomStream random(options_.seed, Purpose::kDropout, static_cast<uint64_t>(pass.step),
+                        static_cast<uint64_t>(pass.first_row + row));
+    const auto threshold = static_cast<uint32_t>(rate * 4294967296.0);
+    float* out = mask.data_ptr<float>() + row * mask.size(1);
+    for (int64_t i = 0; i < mask.size(1); ++i) out[i] = random.next_u32() < threshold ? 0.0f : kept;
+  }
+  return x * mask.view(x.sizes()).to(x.scalar_type());
+}
+
+}  // namespace partialfc

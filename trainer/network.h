@@ -1,0 +1,86 @@
+// A backbone run by libtorch: the operations of a Graph in their order, its parameters by the graph's names.
+//
+// All trainable parameters lie in one flat float32 buffer, their gradients in another, both in the order in which
+// backward finishes them (last layers first): so that gradients are summed over the ranks, clipped and stepped as plain
+// arrays. Precision bf16 casts activations and weights of convolutions and linear layers to bfloat16; parameters,
+// statistics and the embedding stay float32.
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "partialfc/models/graph.h"
+
+namespace partialfc {
+
+enum class Precision { kFloat32, kBFloat16 };
+
+struct NetworkOptions {
+  Precision precision = Precision::kFloat32;
+  bool channels_last = true;
+  uint64_t seed = 0;   // of the parameters' first values
+};
+
+class Network {
+ public:
+  struct Parameter {
+    TensorSpec spec;
+    torch::Tensor tensor;
+    int64_t offset = -1;   // in the flat buffers; −1 for what is not trained
+    int64_t padded = 0;    // elements taken there, a multiple of 16
+  };
+
+  Network(Graph graph, const NetworkOptions& options);
+
+  const Graph& graph() const { return graph_; }
+  const NetworkOptions& options() const { return options_; }
+  // Parameters and buffers by name: what a file of weights holds.
+  const std::vector<Parameter>& parameters() const { return parameters_; }
+  // Trained parameters in the order of the flat buffers.
+  const std::vector<const Parameter*>& trainable() const { return trainable_; }
+  std::span<float> flat_weights() { return flat(weights_); }
+  std::span<float> flat_gradients() { return flat(gradients_); }
+  void zero_gradients() { gradients_.zero_(); }
+
+  // How a forward pass treats BatchNorm and dropout.
+  struct Pass {
+    bool training = false;            // batch statistics and dropout, else running statistics
+    bool update_statistics = true;    // in training: move the running statistics
+    int64_t step = 0;                 // dropout's mask is a function of (seed, step, row of the global batch)
+    int64_t first_row = 0;            // row of the global batch that pixels[0] is
+  };
+  // pixels: uint8 (n, H, W, C) → embeddings float32 (n, D). Keeps what backward needs while gradients are enabled.
+  torch::Tensor forward(const torch::Tensor& pixels, const Pass& pass);
+
+ private:
+  struct BoundOperation {
+    Operation operation;
+    std::vector<int> parameters;   // indices into parameters_, in the order of Graph::tensors_of
+    int last_use = 0;              // index of the last operation that reads the output
+  };
+
+  std::span<float> flat(const torch::Tensor& buffer) const {
+    return {buffer.data_ptr<float>(), static_cast<size_t>(buffer.numel())};
+  }
+  void place_in_flat_buffers();
+  void initialize(Parameter& parameter) const;
+  torch::Tensor to_input(const torch::Tensor& pixels) const;
+  torch::Tensor run(const BoundOperation& bound, const std::vector<torch::Tensor>& values, const Pass& pass);
+  torch::Tensor dropout(const torch::Tensor& x, double rate, const Pass& pass) const;
+  const torch::Tensor& tensor(const BoundOperation& bound, int index) const {
+    return parameters_[bound.parameters[index]].tensor;
+  }
+
+  Graph graph_;
+  NetworkOptions options_;
+  std::vector<Parameter> parameters_;
+  std::vector<const Parameter*> trainable_;
+  std::vector<BoundOperation> operations_;
+  torch::Tensor weights_, gradients_;   // flat, float32
+};
+
+}  // namespace partialfc

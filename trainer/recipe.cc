@@ -1,0 +1,263 @@
+#include "trainer/recipe.h"
+
+#include <fmt/ranges.h>
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <concepts>
+#include <sstream>
+#include <type_traits>
+
+#include "partialfc/base/error.h"
+#include "partialfc/base/file.h"
+#include "partialfc/base/nearest_name.h"
+#include "trainer/recipe_fields.h"
+
+namespace partialfc {
+
+namespace {
+
+using Strings = std::vector<std::string>;
+using StringMap = std::map<std::string, std::string>;
+template <class T>
+concept Integer = std::integral<T> && !std::same_as<T, bool>;
+
+// Where a value came from, for messages and for relative paths.
+struct Origin {
+  std::string where;
+  std::filesystem::path base_folder;
+};
+
+struct Value {
+  const toml::node* node;
+  Origin origin;
+};
+
+std::string text_of(const toml::node& node) {
+  std::ostringstream out;
+  node.visit([&](const auto& value) { out << value; });
+  return out.str();
+}
+
+std::string type_of(const toml::node& node) {
+  std::ostringstream out;
+  out << node.type();
+  return out.str();
+}
+
+[[noreturn]] void refuse_type(const Value& value, const char* name, const char* needed) {
+  fail_usage("{}: {} = {}: needs {}, this is a {}", value.origin.where, name, text_of(*value.node), needed,
+             type_of(*value.node));
+}
+
+void check_limits(const Value& value, const char* name, double number, const Limits& limits) {
+  if (!(number >= limits.low && number <= limits.high))
+    fail_usage("{}: {} = {}: must be {:g} to {:g}", value.origin.where, name, text_of(*value.node), limits.low,
+               limits.high);
+}
+
+std::string resolve(const std::string& path, const Origin& origin) {
+  if (path.empty()) return path;
+  return std::filesystem::absolute(origin.base_folder / path).lexically_normal().string();
+}
+
+void assign(const Value& value, const char* name, bool& field, const Limits&) {
+  if (!value.node->is_boolean()) refuse_type(value, name, "true or false");
+  field = **value.node->as_boolean();
+}
+
+template <Integer T>
+void assign(const Value& value, const char* name, T& field, const Limits& limits) {
+  if (!value.node->is_integer()) refuse_type(value, name, "an integer");
+  const int64_t number = **value.node->as_integer();
+  check_limits(value, name, static_cast<double>(number), limits);
+  field = static_cast<T>(number);
+}
+
+void assign(const Value& value, const char* name, double& field, const Limits& limits) {
+  if (!value.node->is_number()) refuse_type(value, name, "a number");
+  field = value.node->is_integer() ? static_cast<double>(**value.node->as_integer())
+                                   : **value.node->as_floating_point();
+  check_limits(value, name, field, limits);
+}
+
+void assign(const Value& value, const char* name, std::string& field, const Limits& limits) {
+  if (!value.node->is_string()) refuse_type(value, name, "a string");
+  field = **value.node->as_string();
+  if (limits.is_path) field = resolve(field, value.origin);
+  const Strings& choices = limits.choices;
+  if (!choices.empty() && std::find(choices.begin(), choices.end(), field) == choices.end())
+    fail_usage("{}: {} = '{}': must be one of {}{}", value.origin.where, name, field, fmt::join(choices, ", "),
+               nearest_name(field, choices).empty() ? "" : did_you_mean(field, choices));
+}
+
+void assign(const Value& value, const char* name, std::vector<int64_t>& field, const Limits& limits) {
+  if (!value.node->is_array()) refuse_type(value, name, "an array of integers");
+  field.clear();
+  for (const toml::node& element : *value.node->as_array())
+    assign({&element, value.origin}, name, field.emplace_back(), limits);
+}
+
+void assign(const Value& value, const char* name, StringMap& field, const Limits& limits) {
+  if (!value.node->is_table()) refuse_type(value, name, "a table of NAME = \"FILE\"");
+  for (const auto& [key, element] : *value.node->as_table())
+    assign({&element, value.origin}, name, field[std::string(key.str())], limits);
+}
+
+// The recipe's keys, and which of them are tables of the user's own names.
+struct KnownKeys {
+  Strings names;
+  Strings tables;
+};
+
+KnownKeys known_keys() {
+  KnownKeys known;
+  Recipe recipe;
+  for_each_field(recipe, [&](const char* name, auto& field, const Limits&, const char*) {
+    known.names.emplace_back(name);
+    if (std::same_as<std::remove_reference_t<decltype(field)>, StringMap>) known.tables.emplace_back(name);
+  });
+  return known;
+}
+
+void refuse_unknown_keys(const toml::table& table, const std::string& prefix, const Origin& origin,
+                         const KnownKeys& known) {
+  for (const auto& [key, node] : table) {
+    const std::string name = prefix + std::string(key.str());
+    const bool own_names = std::find(known.tables.begin(), known.tables.end(), name) != known.tables.end();
+    if (own_names || std::find(known.names.begin(), known.names.end(), name) != known.names.end()) continue;
+    const bool is_section = std::any_of(known.names.begin(), known.names.end(), [&](const std::string& k) {
+      return k.starts_with(name + ".");
+    });
+    if (is_section && node.is_table()) {
+      refuse_unknown_keys(*node.as_table(), name + ".", origin, known);
+      continue;
+    }
+    const std::string line = node.source().begin ? fmt::format(":{}", node.source().begin.line) : "";
+    const std::string nearest = nearest_name(name, known.names);
+    fail_usage("{}{}: unknown key '{}'{}", origin.where, line, name,
+               nearest.empty() ? "; see `partialfc train --help` for all keys"
+                               : fmt::format("; did you mean '{}'?", nearest));
+  }
+}
+
+void assign_fields(Recipe& recipe, const toml::table& table, const Origin& origin) {
+  refuse_unknown_keys(table, "", origin, known_keys());
+  for_each_field(recipe, [&](const char* name, auto& field, const Limits& limits, const char*) {
+    const toml::node* node = table.at_path(name).node();
+    if (node == nullptr) return;
+    const std::string line = node->source().begin ? fmt::format(":{}", node->source().begin.line) : "";
+    assign({node, {origin.where + line, origin.base_folder}}, name, field, limits);
+  });
+}
+
+toml::table parse_toml(const std::string& text, const std::string& where) {
+  try {
+    return toml::parse(text, where);
+  } catch (const toml::parse_error& error) {
+    fail_usage("{}:{}: {}", where, error.source().begin.line, error.description());
+  }
+}
+
+// "train.steps=100" → { train = { steps = 100 } }. What is no TOML value is taken as a string.
+toml::table parse_override(const std::string& override_text) {
+  const size_t equals = override_text.find('=');
+  if (equals == std::string::npos || equals == 0)
+    fail_usage("--{}: overrides are --key.sub=value", override_text);
+  const std::string key = override_text.substr(0, equals), value = override_text.substr(equals + 1);
+  try {
+    return toml::parse(key + " = " + value);
+  } catch (const toml::parse_error&) {
+    std::ostringstream quoted;
+    quoted << toml::value<std::string>(value);
+    return parse_toml(key + " = " + quoted.str(), "--" + key);
+  }
+}
+
+void check_whole(const Recipe& recipe, const std::string& where) {
+  if (recipe.data.source == "files" && recipe.data.path.empty())
+    fail_usage("{}: data.path is missing: name a .rec file, a folder with a folder a class, or a list", where);
+  if (recipe.data.source == "synthetic" && recipe.data.classes == 0)
+    fail_usage("{}: data.classes is missing: synthetic data needs a number of classes", where);
+  if (recipe.data.channels == 2) fail_usage("{}: data.channels = 2: must be 1 or 3", where);
+  if ((recipe.train.steps > 0) == (recipe.train.epochs > 0))
+    fail_usage("{}: give either train.steps or train.epochs (steps = {}, epochs = {})", where, recipe.train.steps,
+               recipe.train.epochs);
+  if (recipe.train.micro_batches > recipe.train.global_batch)
+    fail_usage("{}: train.micro_batches = {} is more than train.global_batch = {}", where,
+               recipe.train.micro_batches, recipe.train.global_batch);
+}
+
+}  // namespace
+
+Recipe parse_recipe(const std::string& toml, const std::string& where, const std::filesystem::path& base_folder,
+                    std::span<const std::string> overrides) {
+  Recipe recipe;
+  assign_fields(recipe, parse_toml(toml, where), {where, base_folder});
+  for (const std::string& text : overrides)
+    assign_fields(recipe, parse_override(text), {"--" + text, std::filesystem::current_path()});
+  check_whole(recipe, where);
+  return recipe;
+}
+
+Recipe read_recipe(const std::filesystem::path& path, std::span<const std::string> overrides) {
+  return parse_recipe(read_text_file(path), path.string(), path.parent_path(), overrides);
+}
+
+BackboneOptions Recipe::backbone_options() const {
+  return {.name = backbone.name,
+          .input = {data.channels, data.height, data.width},
+          .embedding = backbone.embedding,
+          .dropout = backbone.dropout,
+          .width = backbone.width,
+          .stages = backbone.stages,
+          .depth = backbone.depth,
+          .stem_stride = backbone.stem_stride};
+}
+
+namespace {
+
+std::string toml_value(bool value) { return value ? "true" : "false"; }
+std::string toml_value(Integer auto value) { return std::to_string(value); }
+std::string toml_value(double value) {
+  const std::string text = fmt::format("{}", value);
+  return text.find_first_of(".en") == std::string::npos ? text + ".0" : text;
+}
+std::string toml_value(const std::string& value) {
+  std::ostringstream out;
+  out << toml::value<std::string>(value);
+  return out.str();
+}
+std::string toml_value(const std::vector<int64_t>& values) { return fmt::format("[{}]", fmt::join(values, ", ")); }
+std::string toml_value(const StringMap& map) {
+  Strings entries;
+  for (const auto& [key, value] : map) entries.push_back(toml_value(key) + " = " + toml_value(value));
+  return fmt::format("{{{}}}", fmt::join(entries, ", "));
+}
+
+}  // namespace
+
+std::string to_toml(const Recipe& recipe) {
+  std::string text, section;
+  for_each_field(recipe, [&](const std::string name, const auto& field, const Limits&, const char*) {
+    const size_t dot = name.find('.');
+    if (name.substr(0, dot) != section) {
+      section = name.substr(0, dot);
+      text += fmt::format("{}[{}]\n", text.empty() ? "" : "\n", section);
+    }
+    text += fmt::format("{} = {}\n", name.substr(dot + 1), toml_value(field));
+  });
+  return text;
+}
+
+std::string recipe_help() {
+  std::string text;
+  Recipe recipe;
+  for_each_field(recipe, [&](const char* name, const auto& field, const Limits& limits, const char* help) {
+    const std::string choices = limits.choices.empty() ? "" : fmt::format(" [{}]", fmt::join(limits.choices, ", "));
+    text += fmt::format("  {:<30} {:<12} {}{}\n", name, toml_value(field), help, choices);
+  });
+  return text;
+}
+
+}  // namespace partialfc

@@ -1,0 +1,59 @@
+#include "trainer/run_folder.h"
+
+#include <nlohmann/json.hpp>
+
+#include <sstream>
+#include <vector>
+
+#include "partialfc/base/error.h"
+#include "partialfc/base/file.h"
+
+namespace partialfc {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+bool belongs_to_run(const std::string& name) {
+  return name == kRecipeFile || name == kMetricsFile || name == "latest" || name.starts_with("step-") ||
+         name.starts_with(".step-") || name.starts_with("events.out.tfevents.");
+}
+
+std::vector<fs::path> files_of_run(const fs::path& folder) {
+  std::vector<fs::path> files;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder))
+    if (belongs_to_run(entry.path().filename().string())) files.push_back(entry.path());
+  return files;
+}
+
+}  // namespace
+
+void prepare_run_folder(const fs::path& folder, StartMode mode) {
+  const bool holds_run = fs::is_directory(folder) && !files_of_run(folder).empty();
+  if (mode == StartMode::kResume && !holds_run)
+    fail_usage("{}: holds no run to resume; start it without --resume", folder.string());
+  if (mode == StartMode::kNew && holds_run)
+    fail_usage("{}: holds a run already; go on with --resume, replace it with --overwrite, or name another --output",
+               folder.string());
+  create_folders(folder);
+  if (mode == StartMode::kOverwrite)
+    for (const fs::path& file : files_of_run(folder)) {
+      std::error_code code;
+      fs::remove_all(file, code);
+      if (code) fail("{}: cannot remove: {}", file.string(), code.message());
+    }
+}
+
+void truncate_metrics(const fs::path& folder, int64_t step) {
+  const fs::path path = folder / kMetricsFile;
+  if (!fs::exists(path)) return;
+  std::istringstream lines(read_text_file(path));
+  std::string kept;
+  for (std::string line; std::getline(lines, line);) {
+    const auto metrics = nlohmann::json::parse(line, nullptr, false);   // a line cut off by a crash is dropped
+    if (metrics.is_object() && metrics.value("step", int64_t{0}) <= step) kept += line + "\n";
+  }
+  write_file_atomically(path, kept);
+}
+
+}  // namespace partialfc

@@ -1,0 +1,21 @@
+// A run's folder: recipe.toml (the resolved recipe), metrics.jsonl, TensorBoard events, checkpoints (checkpoint/).
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+namespace partialfc {
+
+constexpr const char* kRecipeFile = "recipe.toml";
+constexpr const char* kMetricsFile = "metrics.jsonl";
+
+enum class StartMode { kNew, kResume, kOverwrite };
+
+// Makes the folder ready. kNew refuses one that holds a run; kOverwrite removes that run's files, and nothing else;
+// kResume needs one. Throws Error or UsageError that says which option to give.
+void prepare_run_folder(const std::filesystem::path& folder, StartMode mode);
+
+// Removes the lines of metrics.jsonl whose step is beyond `step`: what a resumed run will write again.
+void truncate_metrics(const std::filesystem::path& folder, int64_t step);
+
+}  // namespace partialfc

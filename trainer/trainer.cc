@@ -1,0 +1,245 @@
+#include "trainer/trainer.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "partialfc/base/error.h"
+#include "partialfc/base/file.h"
+#include "partialfc/data/loader.h"
+#include "partialfc/data/synthetic_stream.h"
+#include "trainer/cpu_features.h"
+
+namespace partialfc {
+
+namespace {
+
+OptimizerOptions optimizer_options(const Recipe::Optimizer& o) {
+  return {.kind = o.name == "sgd" ? OptimizerOptions::Kind::kSgd : OptimizerOptions::Kind::kAdamW,
+          .momentum = static_cast<float>(o.momentum),
+          .weight_decay = static_cast<float>(o.weight_decay),
+          .beta1 = static_cast<float>(o.beta1),
+          .beta2 = static_cast<float>(o.beta2),
+          .epsilon = static_cast<float>(o.epsilon)};
+}
+
+MarginOptions margin_options(const Recipe::Head& h) {
+  return {.scale = static_cast<float>(h.scale),
+          .m1 = static_cast<float>(h.m1),
+          .m2 = static_cast<float>(h.m2),
+          .m3 = static_cast<float>(h.m3),
+          .detached = h.detached,
+          .filter_above = static_cast<float>(h.filter_above)};
+}
+
+Precision precision_of(const std::string& name) {
+  if (name == "bf16" || (name == "auto" && cpu_has_bf16())) return Precision::kBFloat16;
+  return Precision::kFloat32;
+}
+
+double base_rate(const Recipe& recipe) {
+  const Recipe::Optimizer& o = recipe.optimizer;
+  if (o.reference_batch == 0) return o.learning_rate;
+  return o.learning_rate * static_cast<double>(recipe.train.global_batch) / static_cast<double>(o.reference_batch);
+}
+
+MatrixView<const float> view_of(const torch::Tensor& t) { return {t.data_ptr<float>(), t.size(0), t.size(1)}; }
+
+}  // namespace
+
+Trainer::Trainer(const Recipe& recipe, Communicator& world, const TrainOptions& options)
+    : recipe_(recipe),
+      options_(options),
+      world_(world),
+      head_channel_(world.open_channel("head")),
+      gradient_channel_(world.open_channel("gradients")),
+      team_(options.threads) {
+  const int64_t batch = recipe.train.global_batch, parts = world.size() * recipe.train.micro_batches;
+  if (batch < parts)
+    fail_usage("train.global_batch = {} cannot be shared by {} ranks x {} micro-batches: make it at least {}", batch,
+               world.size(), recipe.train.micro_batches, parts);
+  torch::set_num_threads(options.threads);
+  for (const auto& [name, path] : recipe.verification.packs) packs_.push_back({name, read_verification_pack(path)});
+  open_data();
+  network_ = std::make_unique<Network>(
+      make_backbone(recipe.backbone_options()),
+      NetworkOptions{.precision = precision_of(recipe.train.precision),
+                     .channels_last = recipe.train.channels_last,
+                     .seed = static_cast<uint64_t>(recipe.train.seed)});
+  reducer_ = std::make_unique<GradientReducer>(*network_, *gradient_channel_);
+  optimizer_ = std::make_unique<BackboneOptimizer>(*network_, optimizer_options(recipe.optimizer),
+                                                   recipe.optimizer.clip_norm, team_);
+  head_ = std::make_unique<PartialFC>(
+      PartialFCOptions{.num_classes = num_classes_,
+                       .dim = recipe.backbone.embedding,
+                       .max_batch = (batch + world.size() - 1) / world.size(),
+                       .sample_rate = recipe.head.sample_rate,
+                       .seed = static_cast<uint64_t>(recipe.train.seed),
+                       .margin = margin_options(recipe.head),
+                       .optimizer = optimizer_options(recipe.optimizer)},
+      *head_channel_, team_);
+  if (is_first()) prepare_run_folder(options.output, options.start);
+  world.barrier().wait();
+  if (options.start == StartMode::kResume) resume();
+  if (is_first()) {
+    write_file_atomically(options.output / kRecipeFile, to_toml(recipe));
+    truncate_metrics(options.output, step_);
+    log_ = std::make_unique<RunLog>(options.output);
+  }
+  tell_what_is_trained();
+}
+
+Trainer::~Trainer() = default;
+
+// The stream is opened at the position of the run when training begins.
+void Trainer::open_data() {
+  const Recipe::Data& data = recipe_.data;
+  if (data.source == "synthetic") {
+    num_classes_ = data.classes;
+    dataset_size_ = data.classes;
+  } else {
+    const auto source = open_image_source(data.path);
+    dataset_size_ = source->size();
+    num_classes_ = data.classes > 0 ? data.classes : source->num_classes();
+  }
+  const auto batch = static_cast<double>(recipe_.train.global_batch);
+  total_steps_ = recipe_.train.steps > 0
+                     ? recipe_.train.steps
+                     : static_cast<int64_t>(std::ceil(recipe_.train.epochs * double(dataset_size_) / batch));
+}
+
+TrainOutcome Trainer::run() {
+  const StreamOptions stream{.height = static_cast<int>(recipe_.data.height),
+                             .width = static_cast<int>(recipe_.data.width),
+                             .channels = static_cast<int>(recipe_.data.channels),
+                             .global_batch = recipe_.train.global_batch,
+                             .world_size = world_.size(),
+                             .rank = world_.rank(),
+                             .start_position = samples_,
+                             .seed = static_cast<uint64_t>(recipe_.train.seed)};
+  if (recipe_.data.source == "synthetic") {
+    stream_ = std::make_unique<SyntheticStream>(stream, num_classes_);
+  } else {
+    const int64_t threads = recipe_.data.threads > 0 ? recipe_.data.threads : std::max(1, options_.threads / 2);
+    stream_ = std::make_unique<Loader>(open_image_source(recipe_.data.path),
+                                       LoaderOptions{.stream = stream,
+                                                     .augment = recipe_.augment,
+                                                     .shuffle = recipe_.data.shuffle,
+                                                     .threads = static_cast<int>(threads),
+                                                     .prefetch = static_cast<int>(recipe_.data.prefetch),
+                                                     .num_classes = num_classes_,
+                                                     .max_skipped = recipe_.data.max_skipped});
+  }
+  bool saved = false;
+  meter_.restart();
+  while (step_ < total_steps_ && !stop_asked_) {
+    train_step();
+    saved = false;
+    meter_.pause();
+    if (is_due(recipe_.verification.every) && step_ < total_steps_) verify();
+    if (is_due(recipe_.checkpoint.every)) save(), saved = true;
+    meter_.resume();
+  }
+  if (!stop_asked_) verify();
+  if (!saved) save();
+  tell_how_it_went();
+  return step_ < total_steps_ ? TrainOutcome::kStopped : TrainOutcome::kFinished;
+}
+
+// One step: embed, head, backward with the gradients' sum on its way, the centers' step meanwhile, the backbone's.
+void Trainer::train_step() {
+  stream_->next(batch_);
+  const Shape shape = network_->graph().input();
+  const torch::Tensor pixels = torch::from_blob(
+      batch_.pixels.data(), {batch_.count, shape.height, shape.width, shape.channels}, torch::kUInt8);
+  const double rate = learning_rate_at(recipe_.schedule, base_rate(recipe_), step_, total_steps_);
+
+  const torch::Tensor embeddings = embed_batch(pixels);
+  torch::Tensor gradients = torch::empty({batch_.count, head_->options().dim}, torch::kFloat32);
+  const HeadStep head_step =
+      head_->forward(step_, view_of(embeddings), batch_.labels,
+                     {gradients.data_ptr<float>(), gradients.size(0), gradients.size(1)});
+  double gradient_norm = 0;
+  if (head_step.finite) {
+    backward(pixels, embeddings, gradients);
+    head_->update(rate);
+    reducer_->finish();
+    gradient_norm = optimizer_->step(rate);
+  }
+  std::array<float, 1> votes = {options_.stop != nullptr && *options_.stop ? 1.0f : 0.0f};
+  world_.all_reduce(std::span<float>(votes)).wait();
+  stop_asked_ = votes[0] > 0;
+
+  ++step_;
+  samples_ += recipe_.train.global_batch;
+  meter_.add_step(head_step.loss, gradient_norm, head_step.finite && std::isfinite(gradient_norm),
+                  recipe_.train.global_batch, stream_->wait_seconds());
+  tell_progress(rate);
+}
+
+Network::Pass Trainer::pass_of_rows(int64_t first_row, bool update_statistics) const {
+  const int64_t first_of_rank = batch_share(recipe_.train.global_batch, world_.size(), world_.rank()).first;
+  return {.training = true,
+          .update_statistics = update_statistics,
+          .step = step_,
+          .first_row = first_of_rank + first_row};
+}
+
+// With micro-batches the embeddings are made without keeping what backward needs; backward makes them again, a
+// micro-batch at a time. The head sees the whole batch at once, so its gradient is that of the large batch.
+torch::Tensor Trainer::embed_batch(const torch::Tensor& pixels) {
+  const int64_t parts = recipe_.train.micro_batches;
+  if (parts == 1) return network_->forward(pixels, pass_of_rows(0, true));
+  torch::NoGradGuard no_grad;
+  std::vector<torch::Tensor> embeddings;
+  for (int64_t i = 0; i < parts; ++i) {
+    const Range rows = part_of(pixels.size(0), parts, i);
+    embeddings.push_back(network_->forward(pixels.narrow(0, rows.first, rows.size()), pass_of_rows(rows.first, false)));
+  }
+  return torch::cat(embeddings);
+}
+
+void Trainer::backward(const torch::Tensor& pixels, torch::Tensor embeddings, const torch::Tensor& gradients) {
+  network_->zero_gradients();
+  const int64_t parts = recipe_.train.micro_batches;
+  for (int64_t i = 0; i < parts; ++i) {
+    const Range rows = part_of(pixels.size(0), parts, i);
+    if (parts > 1)
+      embeddings = network_->forward(pixels.narrow(0, rows.first, rows.size()), pass_of_rows(rows.first, true));
+    if (i == parts - 1) reducer_->arm();
+    embeddings.backward(gradients.narrow(0, rows.first, rows.size()));
+  }
+}
+
+// Each rank's BatchNorm saw its own rows: from here on all have the mean over the ranks.
+void Trainer::average_statistics() {
+  if (world_.size() == 1) return;
+  torch::NoGradGuard no_grad;
+  for (const Network::Parameter& parameter : network_->parameters()) {
+    if (!parameter.spec.is_buffer || parameter.spec.is_integer) continue;
+    const std::span<float> values(parameter.tensor.data_ptr<float>(), parameter.tensor.numel());
+    world_.all_reduce(values).wait();
+    for (float& value : values) value /= static_cast<float>(world_.size());
+  }
+}
+
+void Trainer::verify() {
+  if (packs_.empty()) return;
+  average_statistics();
+  for (const Pack& pack : packs_) {
+    const VerificationResult result =
+        verify_pack(*network_, {.batch = recipe_.verification.batch, .mirror = recipe_.verification.mirror}, team_,
+                    world_, pack.pack, pack.name);
+    if (!is_first()) continue;
+    const std::string prefix = "verification." + pack.name + ".";
+    log_->metrics(step_, {{prefix + "accuracy", result.accuracy},
+                          {prefix + "accuracy_std", result.accuracy_std},
+                          {prefix + "tar_at_far_1e3", result.tar_at_far_1e3},
+                          {prefix + "xnorm", result.xnorm},
+                          {prefix + "threshold", result.best_threshold}});
+    tell(fmt::format("step {}  verification {}: accuracy {:.4f} +- {:.4f}, TAR@FAR 1e-3 {:.4f}, {} pairs", step_,
+                     pack.name, result.accuracy, result.accuracy_std, result.tar_at_far_1e3, result.pairs));
+  }
+}
+
+}  // namespace partialfc

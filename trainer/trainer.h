@@ -1,0 +1,90 @@
+// The training run: data, backbone, head, and what is saved and told on the way. One object a rank.
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "partialfc/checkpoint/checkpoint_folder.h"
+#include "partialfc/comm/communicator.h"
+#include "partialfc/data/batch_stream.h"
+#include "partialfc/data/verification_pack.h"
+#include "partialfc/head/partial_fc.h"
+#include "trainer/backbone_optimizer.h"
+#include "trainer/embedder.h"
+#include "trainer/gradient_reducer.h"
+#include "trainer/network.h"
+#include "trainer/recipe.h"
+#include "trainer/run_folder.h"
+#include "trainer/run_log.h"
+#include "trainer/step_meter.h"
+
+namespace partialfc {
+
+struct TrainOptions {
+  std::filesystem::path output;              // the run's folder
+  StartMode start = StartMode::kNew;
+  int threads = 1;                           // of this rank
+  const std::atomic<bool>* stop = nullptr;   // set from outside: save and return
+};
+
+enum class TrainOutcome { kFinished, kStopped };
+
+class Trainer {
+ public:
+  // Collective. Reads the recipe's data and packs, makes or resumes the model.
+  Trainer(const Recipe& recipe, Communicator& world, const TrainOptions& options);
+  ~Trainer();
+
+  // Trains to the recipe's end, or until asked to stop, and saves.
+  TrainOutcome run();
+
+ private:
+  struct Pack {
+    std::string name;
+    VerificationPack pack;
+  };
+
+  void open_data();
+  void resume();
+  void train_step();
+  torch::Tensor embed_batch(const torch::Tensor& pixels);
+  void backward(const torch::Tensor& pixels, torch::Tensor embeddings, const torch::Tensor& gradients);
+  Network::Pass pass_of_rows(int64_t first_row, bool update_statistics) const;
+  void average_statistics();
+  void verify();
+  void save();
+  nlohmann::json recipe_in_manifest() const;
+  void tell(const std::string& message);
+  void tell_what_is_trained();
+  void tell_progress(double learning_rate);
+  void tell_how_it_went();
+  bool is_due(int64_t every) const { return every > 0 && step_ % every == 0; }
+  bool is_first() const { return world_.rank() == 0; }
+
+  const Recipe recipe_;
+  const TrainOptions options_;
+  Communicator& world_;
+  std::unique_ptr<Communicator> head_channel_, gradient_channel_;
+  ThreadTeam team_;
+
+  int64_t dataset_size_ = 0, num_classes_ = 0, total_steps_ = 0;
+  std::vector<Pack> packs_;
+  std::unique_ptr<BatchStream> stream_;
+  Batch batch_;
+
+  std::unique_ptr<Network> network_;
+  std::unique_ptr<GradientReducer> reducer_;
+  std::unique_ptr<BackboneOptimizer> optimizer_;
+  std::unique_ptr<PartialFC> head_;
+
+  int64_t step_ = 0;       // steps done
+  int64_t samples_ = 0;    // seen by all ranks: the position in the data
+  bool stop_asked_ = false;   // by any rank
+  std::unique_ptr<RunLog> log_;   // on rank 0
+  StepMeter meter_;
+};
+
+}  // namespace partialfc

@@ -1,0 +1,162 @@
+// Saving and resuming a run, and what it tells on the way.
+#include <array>
+#include <fstream>
+
+#include "partialfc/base/error.h"
+#include "partialfc/base/file.h"
+#include "partialfc/checkpoint/center_files.h"
+#include "trainer/trainer.h"
+#include "trainer/weights.h"
+
+namespace partialfc {
+
+namespace {
+
+constexpr const char* kUpdates = "updates";
+
+// The recipe's values that a checkpoint is bound to: another value needs another run.
+struct BoundValue {
+  const char* key;
+  std::string value;
+};
+
+std::vector<BoundValue> bound_values(const Recipe& recipe, int64_t num_classes, int64_t dataset_size) {
+  const auto text = [](auto value) { return fmt::format("{}", value); };
+  return {{"data.classes", text(num_classes)},
+          {"data.images", text(dataset_size)},
+          {"data.height", text(recipe.data.height)},
+          {"data.width", text(recipe.data.width)},
+          {"data.channels", text(recipe.data.channels)},
+          {"backbone.name", recipe.backbone.name},
+          {"backbone.embedding", text(recipe.backbone.embedding)},
+          {"optimizer.name", recipe.optimizer.name},
+          {"train.seed", text(recipe.train.seed)}};
+}
+
+// Files of all ranks, on every rank: their manifest entries as text, padded to the longest.
+std::vector<ManifestFile> gather_files(Communicator& comm, const std::vector<ManifestFile>& mine) {
+  const std::string text = files_to_text(mine);
+  std::array<int64_t, 1> longest = {std::ssize(text)};
+  comm.all_reduce(std::span<int64_t>(longest), ReduceOp::kMax).wait();
+  std::vector<std::byte> sent(longest[0], std::byte{' '}), all(longest[0] * comm.size());
+  std::copy_n(reinterpret_cast<const std::byte*>(text.data()), text.size(), sent.begin());
+  comm.all_gather(std::span<const std::byte>(sent), std::span(all)).wait();
+  std::vector<ManifestFile> files;
+  for (int rank = 0; rank < comm.size(); ++rank) {
+    const std::string part(reinterpret_cast<const char*>(&all[rank * longest[0]]), longest[0]);
+    for (ManifestFile& file : files_from_text(part, "files of rank " + std::to_string(rank)))
+      files.push_back(std::move(file));
+  }
+  return files;
+}
+
+}  // namespace
+
+nlohmann::json Trainer::recipe_in_manifest() const {
+  nlohmann::json values;
+  for (const BoundValue& bound : bound_values(recipe_, num_classes_, dataset_size_)) values[bound.key] = bound.value;
+  values["toml"] = to_toml(recipe_);
+  return values;
+}
+
+void Trainer::save() {
+  average_statistics();
+  CheckpointWriter writer(options_.output, step_);
+  if (is_first()) writer.create();
+  world_.barrier().wait();
+  std::vector<ManifestFile> files;
+  const auto write = [&](const std::string& name, auto&& body) {
+    body(writer.path_of(name));
+    files.push_back(writer.finish_file(name));
+  };
+  write(center_file_name(world_.rank(), world_.size()),
+        [&](const auto& path) { write_centers(path, *head_, team_); });
+  if (is_first()) {
+    write(kBackboneFile, [&](const auto& path) { write_weights(path, *network_, {}); });
+    write(kOptimizerFile, [&](const auto& path) {
+      write_optimizer_state(path, *network_, optimizer_->states(),
+                            {{kUpdates, std::to_string(optimizer_->updates())}});
+    });
+  }
+  const std::vector<ManifestFile> all = gather_files(world_, files);
+  if (is_first())
+    writer.commit({.step = step_, .samples = samples_, .world_size = world_.size(),
+                   .seed = static_cast<uint64_t>(recipe_.train.seed), .recipe = recipe_in_manifest(), .files = all},
+                  recipe_.checkpoint.keep);
+  world_.barrier().wait();
+}
+
+void Trainer::resume() {
+  const LatestCheckpoint latest = latest_checkpoint(options_.output);
+  for (const std::string& reason : latest.skipped) tell("passed over a damaged checkpoint: " + reason);
+  if (!latest.checkpoint)
+    fail("{}: no whole checkpoint to resume from; start anew with --overwrite", options_.output.string());
+  const auto& [folder, manifest] = *latest.checkpoint;
+  for (const BoundValue& bound : bound_values(recipe_, num_classes_, dataset_size_)) {
+    const std::string saved = manifest.recipe.value(bound.key, "");
+    if (saved != bound.value)
+      fail_usage("{}: saved with {} = {}, this recipe has {}: resume with the saved value, or start another run",
+                 folder.string(), bound.key, saved, bound.value);
+  }
+  read_weights(folder / kBackboneFile, *network_);
+  const TensorMetadata metadata = read_optimizer_state(folder / kOptimizerFile, *network_, optimizer_->states());
+  optimizer_->set_updates(std::stoll(metadata.at(kUpdates)));
+  std::vector<std::filesystem::path> center_files;
+  for (int rank = 0; rank < manifest.world_size; ++rank)
+    center_files.push_back(folder / center_file_name(rank, static_cast<int>(manifest.world_size)));
+  read_centers(center_files, *head_, team_);
+  step_ = manifest.step;
+  samples_ = manifest.samples;
+  tell(fmt::format("resumed from {} at step {}, sample {} (saved by {} rank{})", folder.string(), step_, samples_,
+                   manifest.world_size, manifest.world_size == 1 ? "" : "s"));
+}
+
+void Trainer::tell(const std::string& text) {
+  if (!is_first()) return;
+  if (log_) {
+    log_->message(text);
+  } else {
+    fmt::print(stderr, "{}\n", text);
+  }
+}
+
+void Trainer::tell_what_is_trained() {
+  const Graph& graph = network_->graph();
+  tell(fmt::format("{} images of {} classes, batch {} on {} rank{} x {} thread{}, {} steps", dataset_size_,
+                   num_classes_, recipe_.train.global_batch, world_.size(), world_.size() == 1 ? "" : "s",
+                   options_.threads, options_.threads == 1 ? "" : "s", total_steps_));
+  tell(fmt::format("backbone {}, {:.2f} M parameters, {:.3f} GFLOP an image forward, {} x {} x {} -> {}, {}",
+                   recipe_.backbone.name, graph.parameter_count() * 1e-6, graph.forward_flops() * 1e-9,
+                   graph.input().channels, graph.input().height, graph.input().width, graph.embedding(),
+                   network_->options().precision == Precision::kBFloat16 ? "bf16" : "fp32"));
+  tell(fmt::format("head: {:g} of the classes in a step, s = {:g}, m1 = {:g}, m2 = {:g}, m3 = {:g}",
+                   recipe_.head.sample_rate, recipe_.head.scale, recipe_.head.m1, recipe_.head.m2, recipe_.head.m3));
+}
+
+void Trainer::tell_progress(double learning_rate) {
+  if (!is_first()) return;
+  Progress progress{.step = step_,
+                    .total_steps = total_steps_,
+                    .epoch = static_cast<double>(samples_) / static_cast<double>(dataset_size_),
+                    .learning_rate = learning_rate};
+  meter_.report(progress, total_steps_ - step_);
+  if (is_due(recipe_.train.log_every) || step_ == total_steps_) {
+    log_->progress(progress);
+    meter_.restart();
+  } else {
+    log_->tick(progress);
+  }
+}
+
+void Trainer::tell_how_it_went() {
+  const double seconds = meter_.total_seconds();
+  const double waited = seconds > 0 ? meter_.total_wait() / seconds : 0;
+  tell(fmt::format("trained {} steps in {}; {} ({:.0f} % of the time waiting for images)",
+                   meter_.total_steps(), format_duration(seconds),
+                   waited > 0.1 ? "bound by input" : "not bound by input", 100 * waited));
+  if (meter_.skipped_steps() > 0)
+    tell(fmt::format("{} steps were not finite and changed nothing", meter_.skipped_steps()));
+  if (stream_->skipped().skipped() > 0) tell(stream_->skipped().summary());
+}
+
+}  // namespace partialfc
