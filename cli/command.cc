@@ -80,10 +80,11 @@ int run_as_rank(double timeout_seconds, const std::function<int(Communicator&)>&
   }
 }
 
+int threads_on_host() { return static_cast<int>(std::max(1u, std::thread::hardware_concurrency())); }
+
 int threads_for_rank(int wanted, const Communicator& comm) {
   if (wanted > 0) return wanted;
-  const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  return std::max(1, cores / comm.ranks_on_host());
+  return std::max(1, threads_on_host() / comm.ranks_on_host());
 }
 
 }  // namespace partialfc

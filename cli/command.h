@@ -29,6 +29,8 @@ int run_as_rank(double timeout_seconds, const std::function<int(Communicator&)>&
 // Runs body and turns an exception into a line on standard error and an exit code.
 int report_errors(const std::function<int()>& body);
 
+int threads_on_host();
+
 // Threads for this rank: `wanted`, or, where that is 0, the host's cores divided by the ranks on it.
 int threads_for_rank(int wanted, const Communicator& comm);
 

@@ -12,6 +12,9 @@ int main(int argc, char** argv) {
   app.get_formatter()->column_width(38);
   Action action;
   add_train_command(app, action);
+  add_pack_command(app, action);
+  add_verify_command(app, action);
+  add_embed_command(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -1,6 +1,8 @@
 #include "trainer/gradient_reducer.h"
 
+#include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/utils/lambda_post_hook.h>
+#include <torch/csrc/autograd/variable.h>
 
 #include "partialfc/base/error.h"
 

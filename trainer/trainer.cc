@@ -1,5 +1,7 @@
 #include "trainer/trainer.h"
 
+#include <torch/utils.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -8,7 +10,7 @@
 #include "partialfc/base/file.h"
 #include "partialfc/data/loader.h"
 #include "partialfc/data/synthetic_stream.h"
-#include "trainer/cpu_features.h"
+#include "trainer/load_model.h"
 
 namespace partialfc {
 
@@ -30,11 +32,6 @@ MarginOptions margin_options(const Recipe::Head& h) {
           .m3 = static_cast<float>(h.m3),
           .detached = h.detached,
           .filter_above = static_cast<float>(h.filter_above)};
-}
-
-Precision precision_of(const std::string& name) {
-  if (name == "bf16" || (name == "auto" && cpu_has_bf16())) return Precision::kBFloat16;
-  return Precision::kFloat32;
 }
 
 double base_rate(const Recipe& recipe) {

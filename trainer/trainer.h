@@ -48,6 +48,7 @@ class Trainer {
   };
 
   void open_data();
+  int64_t find_newest_step();
   void resume();
   void train_step();
   torch::Tensor embed_batch(const torch::Tensor& pixels);

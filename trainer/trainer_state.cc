@@ -86,12 +86,23 @@ void Trainer::save() {
   world_.barrier().wait();
 }
 
+// Rank 0 looks, and reads all files once to see that they are whole; the others are told.
+int64_t Trainer::find_newest_step() {
+  std::array<int64_t, 1> step = {0};
+  if (is_first()) {
+    const LatestCheckpoint latest = latest_checkpoint(options_.output);
+    for (const std::string& reason : latest.skipped) tell("passed over a damaged checkpoint: " + reason);
+    if (!latest.checkpoint)
+      fail("{}: no whole checkpoint to resume from; start anew with --overwrite", options_.output.string());
+    step[0] = latest.checkpoint->manifest.step;
+  }
+  world_.broadcast(std::span<int64_t>(step), 0).wait();
+  return step[0];
+}
+
 void Trainer::resume() {
-  const LatestCheckpoint latest = latest_checkpoint(options_.output);
-  for (const std::string& reason : latest.skipped) tell("passed over a damaged checkpoint: " + reason);
-  if (!latest.checkpoint)
-    fail("{}: no whole checkpoint to resume from; start anew with --overwrite", options_.output.string());
-  const auto& [folder, manifest] = *latest.checkpoint;
+  const std::filesystem::path folder = options_.output / checkpoint_name(find_newest_step());
+  const Manifest manifest = read_manifest(folder);
   for (const BoundValue& bound : bound_values(recipe_, num_classes_, dataset_size_)) {
     const std::string saved = manifest.recipe.value(bound.key, "");
     if (saved != bound.value)

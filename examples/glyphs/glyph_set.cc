@@ -29,8 +29,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Bytes = std::vector<std::byte>;
 
-constexpr const char* kInstallHint =
-    "install them with apt-get: examples/glyphs/fonts-small.txt lists the packages";
+constexpr const char* kInstallHint = "install them: xargs -a examples/glyphs/fonts-small.txt apt-get install";
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -148,9 +147,8 @@ void GlyphSetBuilder::split_classes() {
   if (count < 2)
     fail(
         "{} characters are drawn by {} design families or more, of {} faces; at least 2 characters "
-        "are needed: "
-        "lower --min-families, or install more fonts",
-        count, options_.min_families, faces_.size());
+        "are needed; lower --min-families, or, if there are few fonts with Han or Hangul, {}",
+        count, options_.min_families, faces_.size(), kInstallHint);
 
   const RandomPermutation shuffle(count, mix(options_.seed, count));
   const auto unseen = static_cast<int64_t>(options_.unseen_characters * static_cast<double>(count));
@@ -209,9 +207,8 @@ void GlyphSetBuilder::write_pack(const char* name, const std::vector<GlyphClass>
   const auto path = options_.output / name;
   if (std::ssize(pairs) < options_.pairs)
     fail(
-        "{}: fewer than 2 of its characters are drawn by 2 design families or more; install more "
-        "fonts",
-        path.string());
+        "{}: fewer than 2 of its characters are drawn by 2 design families or more; if fonts are missing, {}",
+        path.string(), kInstallHint);
   VerificationPack pack;
   for (const GlyphPair& pair : pairs) {
     pack.images.push_back(draftsmen_[0].png(pair.first));
@@ -224,8 +221,6 @@ void GlyphSetBuilder::write_pack(const char* name, const std::vector<GlyphClass>
 
 void GlyphSetBuilder::write_lists() {
   const auto& folder = options_.output;
-  write_file_atomically(folder / "property",
-                        fmt::format("{},{},{}\n", classes_.size(), options_.size, options_.size));
   std::string lines;
   for (size_t label = 0; label < classes_.size(); ++label) {
     const char32_t character = classes_[label].character;
@@ -247,6 +242,8 @@ void GlyphSetBuilder::write_lists() {
     (faces_.trained[face] ? trained : unseen).insert(faces_.designs[face]);
   }
   write_file_atomically(folder / "fonts.txt", lines);
+  write_file_atomically(folder / "property",
+                        fmt::format("{},{},{}\n", classes_.size(), options_.size, options_.size));
   report_.faces = std::ssize(used);
   report_.trained_families.assign(trained.begin(), trained.end());
   report_.unseen_families.assign(unseen.begin(), unseen.end());
@@ -260,14 +257,14 @@ GlyphSetReport GlyphSetBuilder::build() {
   split_classes();
   report_.survey_seconds = seconds_since(start);
 
-  start = Clock::now();
   for (int thread = 0; thread < team_.size(); ++thread)
     draftsmen_.emplace_back(faces_, options_.size, margin());
-  write_training_set();
-  report_.write_seconds = seconds_since(start);
-
+  std::filesystem::remove(options_.output / "property");
   write_pack("unseen_fonts.bin", only_faces(classes_, false), mix(options_.seed, 1));
   write_pack("unseen_characters.bin", unseen_, mix(options_.seed, 2));
+  start = Clock::now();
+  write_training_set();
+  report_.write_seconds = seconds_since(start);
   write_lists();
   return report_;
 }

@@ -2,7 +2,7 @@
 // verification packs.
 //
 //   train.rec, train.idx    gray PNG images, by class; label = class
-//   property                "classes,height,width"
+//   property                "classes,height,width"; written last: a folder without it is not complete
 //   classes.txt             label \t code point \t character
 //   fonts.txt               file \t face \t family \t style \t design family \t train or unseen \t
 //   training images unseen_fonts.bin        trained characters, both images of a pair in design

@@ -429,6 +429,7 @@ TEST_F(GlyphSet, ErrorsSayWhatToDo) {
   std::filesystem::remove(fonts() / "SetoFont.ttf");
   message = message_of([&] { build(); });
   EXPECT_NE(message.find("unseen_fonts.bin"), std::string::npos) << message;
+  EXPECT_FALSE(std::filesystem::exists(options_.output / "property"));
 
   options_.full = false;
   message = message_of([&] { build(); });

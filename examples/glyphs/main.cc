@@ -72,7 +72,7 @@ int main(int argc, char** argv) {
           ->check(CLI::Range(1, 1000));
   app.add_option("--unseen-characters", options.unseen_characters,
                  "share of the characters that is kept from training")
-      ->check(CLI::Range(0.0, 0.9));
+      ->check(CLI::Range(0.001, 0.9));
   app.add_option("--pairs", options.pairs, "pairs in each verification pack")
       ->check(CLI::Range(20, 10000000));
   app.add_option("--seed", options.seed, "chooses the unseen characters and the pairs");

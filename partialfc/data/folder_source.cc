@@ -67,6 +67,10 @@ FolderSource::FolderSource(fs::path root) : root_(std::move(root)) {
   }
 }
 
+std::string FolderSource::class_name(int64_t label) const {
+  return label >= 0 && label < num_classes() ? classes_[label] : std::string();
+}
+
 EncodedImage FolderSource::read(int64_t index) const {
   try {
     return {.bytes = read_binary_file(describe(index)), .label = files_[index].label};

@@ -21,7 +21,7 @@ class FolderSource : public ImageSource {
 
   int64_t size() const override { return static_cast<int64_t>(files_.size()); }
   int64_t num_classes() const override { return static_cast<int64_t>(classes_.size()); }
-  std::string class_name(int64_t label) const override { return classes_[label]; }
+  std::string class_name(int64_t label) const override;
   EncodedImage read(int64_t index) const override;
   std::string describe(int64_t index) const override;
 

@@ -154,6 +154,8 @@ TEST_F(Folders, ClassesAndFilesAreSortedAndMayBeNested) {
   EXPECT_EQ(source.num_classes(), 3);
   EXPECT_EQ(source.class_name(0), "a/x");
   EXPECT_EQ(source.class_name(2), "b");
+  EXPECT_EQ(source.class_name(3), "");
+  EXPECT_EQ(source.class_name(-1), "");
   EXPECT_EQ(source.describe(3), folder_ / "b/2.PNG");
   std::filesystem::remove(folder_ / "b/2.PNG");
   EXPECT_THROW(source.read(3), SampleError);

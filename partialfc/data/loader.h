@@ -31,7 +31,7 @@ struct LoaderOptions {
   int threads = 1;
   int prefetch = 4;            // batches made ahead, 1 or more
   int64_t num_classes = 0;     // labels from here on are bad; 0: the source's number
-  double max_skipped = 0.001;  // share of unusable images above which next() fails, see SkipReport::check
+  double max_skipped = 0.001;  // share of unusable images that is borne, see SkipReport::check
 };
 
 class Loader : public BatchStream {

@@ -29,7 +29,7 @@ struct PackOptions {
   PackEncoding encoding = PackEncoding::kKeep;
   int quality = 95;  // of JPEG, 1 … 100
   int threads = 1;
-  double max_skipped = 0.001;  // share of unusable images above which packing fails, see SkipReport::check
+  double max_skipped = 0.001;  // share of unusable images that is borne, see SkipReport::check
 };
 
 // Called from the packing thread, now and then and at the end, with images done and images in all.

@@ -101,11 +101,13 @@ bool RecordSource::holds_image(const IndexEntry& entry) const { return !load(ent
 
 int64_t RecordSource::largest_label() const {
   int64_t largest = 0;
-  for (int64_t i = 0; i < size(); ++i) try {
+  for (int64_t i = 0; i < size(); ++i) {
+    try {
       largest = std::max(largest, read(i).label);
     } catch (const SampleError&) {
       // Whoever reads the image is told.
     }
+  }
   return largest;
 }
 

@@ -1,0 +1,46 @@
+#include "trainer/load_model.h"
+
+#include "partialfc/base/error.h"
+#include "partialfc/checkpoint/checkpoint_folder.h"
+#include "trainer/cpu_features.h"
+#include "trainer/weights.h"
+
+namespace partialfc {
+
+namespace {
+
+Checkpoint find_checkpoint(const std::filesystem::path& path) {
+  if (!std::filesystem::is_directory(path))
+    fail("{}: not a folder; name a run's folder or a checkpoint in it (step-...)", path.string());
+  if (std::filesystem::exists(path / kManifestName)) return {path, read_manifest(path)};
+  LatestCheckpoint latest = latest_checkpoint(path);
+  if (latest.checkpoint) return *latest.checkpoint;
+  fail("{}: holds no whole checkpoint{}", path.string(),
+       latest.skipped.empty() ? "; name a run's folder or a checkpoint in it (step-...)" : ": " + latest.skipped[0]);
+}
+
+}  // namespace
+
+Precision precision_of(const std::string& name) {
+  if (name == "bf16" || (name == "auto" && cpu_has_bf16())) return Precision::kBFloat16;
+  return Precision::kFloat32;
+}
+
+LoadedModel load_model(const std::filesystem::path& path, const std::string& precision) {
+  const Checkpoint checkpoint = find_checkpoint(path);
+  const auto& saved = checkpoint.manifest.recipe;
+  if (!saved.contains("toml"))
+    fail("{}: the manifest holds no recipe: not a checkpoint of a training run", checkpoint.folder.string());
+  LoadedModel model;
+  const std::string where = (checkpoint.folder / kManifestName).string();
+  model.recipe = parse_recipe(saved["toml"].get<std::string>(), where, checkpoint.folder, {});
+  model.checkpoint = checkpoint.folder;
+  const std::string& wanted = precision.empty() ? model.recipe.train.precision : precision;
+  model.network = std::make_unique<Network>(
+      make_backbone(model.recipe.backbone_options()),
+      NetworkOptions{.precision = precision_of(wanted), .channels_last = model.recipe.train.channels_last});
+  read_weights(checkpoint.folder / kBackboneFile, *model.network);
+  return model;
+}
+
+}  // namespace partialfc

@@ -1,0 +1,26 @@
+// A trained backbone from disk, for use: verify, embed.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "trainer/network.h"
+#include "trainer/recipe.h"
+
+namespace partialfc {
+
+struct LoadedModel {
+  Recipe recipe;
+  std::unique_ptr<Network> network;
+  std::filesystem::path checkpoint;
+};
+
+// `path` is a run's folder (its newest whole checkpoint is taken) or a checkpoint's folder. precision: fp32, bf16, auto,
+// or empty for the recipe's own.
+LoadedModel load_model(const std::filesystem::path& path, const std::string& precision = "");
+
+// "fp32" | "bf16" | "auto": bf16 where the CPU has it.
+Precision precision_of(const std::string& name);
+
+}  // namespace partialfc
