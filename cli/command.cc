@@ -63,7 +63,8 @@ int run_as_rank(double timeout_seconds, const std::function<int(Communicator&)>&
       .timeout = std::chrono::milliseconds(std::max<int64_t>(1, std::llround(timeout_seconds * 1000)))};
   if (!MpiSession::launched_by_mpi()) {
     int exit_code = kDone;
-    run_ranks(1, [&](Communicator& comm) { exit_code = body(comm); }, options);
+    run_ranks(
+        1, [&](Communicator& comm) { exit_code = body(comm); }, options);
     return exit_code;
   }
   MpiSession session(options);

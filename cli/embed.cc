@@ -84,10 +84,14 @@ void add_embed_command(CLI::App& app, Action& action) {
   command->add_option("--model", arguments->model, "A run's folder or a checkpoint in it")->required();
   command->add_option("input", arguments->input, "Images: a folder, a list or a .rec")->required();
   command->add_option("output", arguments->output, "Writes OUTPUT.npy and OUTPUT.keys.tsv")->required();
-  command->add_option("--batch", arguments->batch, "Images at once")->capture_default_str()->check(CLI::Range(1, 1000000));
+  command->add_option("--batch", arguments->batch, "Images at once")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000000));
   command->add_flag("--no-mirror", arguments->no_mirror, "Leave out the mirror image's embedding");
   command->add_flag("--normalize", arguments->normalize, "Rows of length 1");
-  command->add_option("--threads", arguments->threads, "0: all cores")->capture_default_str()->check(CLI::Range(0, 4096));
+  command->add_option("--threads", arguments->threads, "0: all cores")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 4096));
   command->add_option("--precision", arguments->precision, "fp32, bf16 or auto [the recipe's]")
       ->check(CLI::IsMember({"fp32", "bf16", "auto"}));
   command->callback([&action, arguments] { action = [arguments] { return embed(*arguments); }; });

@@ -5,8 +5,9 @@
 
 int main(int argc, char** argv) {
   using namespace partialfc;
-  CLI::App app("Trains embedding models over millions of classes with a sampled, model-parallel margin softmax.",
-               "partialfc");
+  CLI::App app(
+      "Trains embedding models over millions of classes with a sampled, model-parallel margin softmax.",
+      "partialfc");
   app.require_subcommand(1);
   app.set_version_flag("--version", "partialfc " PARTIALFC_VERSION);
   app.get_formatter()->column_width(38);

@@ -20,7 +20,8 @@ void ProgressLine::show(int64_t done, int64_t total) {
   total = std::max<int64_t>(1, total);
   if (terminal_) {
     const auto filled = static_cast<size_t>(40 * done / total);
-    fmt::print(stderr, "\r{} [{}{}] {}/{}", what_, std::string(filled, '='), std::string(40 - filled, ' '), done, total);
+    fmt::print(stderr, "\r{} [{}{}] {}/{}", what_, std::string(filled, '='), std::string(40 - filled, ' '),
+               done, total);
     std::fflush(stderr);
     drawn_ = true;
   } else if (10 * done >= next_tenth_ * total) {

@@ -11,7 +11,7 @@ class ProgressLine {
   explicit ProgressLine(std::string what);
   ~ProgressLine() { finish(); }
   void show(int64_t done, int64_t total);
-  void finish();   // ends the line; nothing more is shown
+  void finish();  // ends the line; nothing more is shown
 
  private:
   std::string what_;

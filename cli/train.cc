@@ -15,7 +15,7 @@ namespace partialfc {
 namespace {
 
 std::atomic<bool> stop_requested = false;
-static_assert(std::atomic<bool>::is_always_lock_free);   // so that a signal handler may set it
+static_assert(std::atomic<bool>::is_always_lock_free);  // so that a signal handler may set it
 
 // The first signal asks the run to save and stop; a second one ends it at once.
 extern "C" void request_stop(int signal_number) {
@@ -73,12 +73,15 @@ void add_train_command(CLI::App& app, Action& action) {
   auto arguments = std::make_shared<TrainArguments>();
   command->add_option("recipe", arguments->recipe, "The recipe, a TOML file")->required();
   command->add_option("-o,--output", arguments->output, "The run's folder [runs/NAME of the recipe]");
-  command->add_flag("--resume", arguments->resume, "Go on from the newest checkpoint, on any number of ranks");
+  command->add_flag("--resume", arguments->resume,
+                    "Go on from the newest checkpoint, on any number of ranks");
   command->add_flag("--overwrite", arguments->overwrite, "Replace the run that the folder holds");
   command->add_option("--threads", arguments->threads, "Threads of a rank; 0: cores / ranks on the host")
-      ->capture_default_str()->check(CLI::Range(0, 4096));
+      ->capture_default_str()
+      ->check(CLI::Range(0, 4096));
   command->add_option("--timeout", arguments->timeout, "Seconds to wait for a late rank")
-      ->capture_default_str()->check(CLI::Range(0.001, 1e9));
+      ->capture_default_str()
+      ->check(CLI::Range(0.001, 1e9));
   command->add_option("--precision", arguments->precision, "fp32, bf16 or auto: in place of train.precision");
   command->allow_extras();
   command->footer("Overrides: --key.sub=value, for each key of the recipe (its default, what it means):\n\n" +

@@ -27,7 +27,7 @@ struct VerifyArguments {
 
 int verify(const VerifyArguments& arguments) {
   return run_as_rank(600, [&](Communicator& world) {
-    std::vector<VerificationPack> packs;   // before the model: a bad pack is told at once
+    std::vector<VerificationPack> packs;  // before the model: a bad pack is told at once
     for (const std::string& path : arguments.packs) packs.push_back(read_verification_pack(path));
     LoadedModel model = load_model(arguments.model, arguments.precision);
     const int threads = threads_for_rank(arguments.threads, world);
@@ -39,13 +39,19 @@ int verify(const VerifyArguments& arguments) {
     for (size_t i = 0; i < packs.size(); ++i) {
       const std::string name = std::filesystem::path(arguments.packs[i]).stem().string();
       const VerificationResult r = verify_pack(*model.network, options, team, world, packs[i], name);
-      report[name] = {{"pairs", r.pairs},         {"accuracy", r.accuracy},
-                      {"accuracy_std", r.accuracy_std}, {"tar_at_far_1e3", r.tar_at_far_1e3},
-                      {"threshold", r.best_threshold},  {"auc", r.auc},
-                      {"equal_error_rate", r.equal_error_rate}, {"xnorm", r.xnorm}};
+      report[name] = {{"pairs", r.pairs},
+                      {"accuracy", r.accuracy},
+                      {"accuracy_std", r.accuracy_std},
+                      {"tar_at_far_1e3", r.tar_at_far_1e3},
+                      {"threshold", r.best_threshold},
+                      {"auc", r.auc},
+                      {"equal_error_rate", r.equal_error_rate},
+                      {"xnorm", r.xnorm}};
       if (world.rank() != 0 || arguments.json) continue;
-      fmt::print("{}: accuracy {:.4f} +- {:.4f}  TAR@FAR 1e-3 {:.4f}  AUC {:.5f}  EER {:.4f}  XNorm {:.2f}  {} pairs\n",
-                 name, r.accuracy, r.accuracy_std, r.tar_at_far_1e3, r.auc, r.equal_error_rate, r.xnorm, r.pairs);
+      fmt::print(
+          "{}: accuracy {:.4f} +- {:.4f}  TAR@FAR 1e-3 {:.4f}  AUC {:.5f}  EER {:.4f}  XNorm {:.2f}  {} "
+          "pairs\n",
+          name, r.accuracy, r.accuracy_std, r.tar_at_far_1e3, r.auc, r.equal_error_rate, r.xnorm, r.pairs);
     }
     if (arguments.json && world.rank() == 0) fmt::print("{}\n", report.dump());
     return kDone;
@@ -55,15 +61,18 @@ int verify(const VerifyArguments& arguments) {
 }  // namespace
 
 void add_verify_command(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("verify", "Accuracy of a trained model on verification packs (.bin)");
+  CLI::App* command =
+      app.add_subcommand("verify", "Accuracy of a trained model on verification packs (.bin)");
   auto arguments = std::make_shared<VerifyArguments>();
   command->add_option("--model", arguments->model, "A run's folder or a checkpoint in it")->required();
   command->add_option("--pack", arguments->packs, "A pack; may be given several times")->required();
-  command->add_option("--batch", arguments->batch, "Images at once on a rank")->capture_default_str()
+  command->add_option("--batch", arguments->batch, "Images at once on a rank")
+      ->capture_default_str()
       ->check(CLI::Range(1, 1000000));
   command->add_flag("--no-mirror", arguments->no_mirror, "Leave out the mirror image's embedding");
   command->add_option("--threads", arguments->threads, "Threads of a rank; 0: cores / ranks on the host")
-      ->capture_default_str()->check(CLI::Range(0, 4096));
+      ->capture_default_str()
+      ->check(CLI::Range(0, 4096));
   command->add_option("--precision", arguments->precision, "fp32, bf16 or auto [the recipe's]")
       ->check(CLI::IsMember({"fp32", "bf16", "auto"}));
   command->add_flag("--json", arguments->json, "Print one JSON object to standard output");

@@ -19,7 +19,7 @@ double BackboneOptimizer::gradient_norm() const {
   const auto gradients = network_.flat_gradients();
   std::vector<double> sums(team_.size(), 0.0);
   team_.for_each_part(0, std::ssize(gradients), [&](int thread, int64_t begin, int64_t end) {
-    constexpr int64_t kChunk = 4096;   // float32 sums stay short
+    constexpr int64_t kChunk = 4096;  // float32 sums stay short
     for (int64_t i = begin; i < end; i += kChunk)
       sums[thread] += dot(&gradients[i], &gradients[i], std::min(kChunk, end - i));
   });

@@ -18,9 +18,9 @@ class BackboneOptimizer {
   // is not finite nothing is changed.
   double step(double learning_rate);
 
-  int64_t updates() const { return updates_; }   // steps that were applied: AdamW's t
+  int64_t updates() const { return updates_; }  // steps that were applied: AdamW's t
   void set_updates(int64_t updates) { updates_ = updates; }
-  std::vector<std::vector<float>>& states() { return states_; }   // m, or m and v: (flat weights) each
+  std::vector<std::vector<float>>& states() { return states_; }  // m, or m and v: (flat weights) each
 
  private:
   double gradient_norm() const;

@@ -16,8 +16,8 @@
 namespace partialfc {
 
 struct EmbedOptions {
-  int64_t batch = 256;   // images at once
-  bool mirror = true;    // embedding of the image plus that of its mirror image
+  int64_t batch = 256;  // images at once
+  bool mirror = true;   // embedding of the image plus that of its mirror image
 };
 
 // The encoded bytes of image i; called from several threads.
@@ -31,7 +31,7 @@ void embed_images(Network& network, const EmbedOptions& options, ThreadTeam& tea
 
 // The protocol of a pack (eval/verification.h), its images shared out over the ranks of `comm`: every rank gets the
 // result. Collective. `name` stands in messages.
-VerificationResult verify_pack(Network& network, const EmbedOptions& options, ThreadTeam& team, Communicator& comm,
-                               const VerificationPack& pack, const std::string& name);
+VerificationResult verify_pack(Network& network, const EmbedOptions& options, ThreadTeam& team,
+                               Communicator& comm, const VerificationPack& pack, const std::string& name);
 
 }  // namespace partialfc

@@ -49,7 +49,8 @@ void GradientReducer::on_gradient(int bucket) {
 void GradientReducer::send_complete_buckets() {
   for (; next_ < buckets_.size() && buckets_[next_].missing <= 0; ++next_) {
     Bucket& bucket = buckets_[next_];
-    bucket.request = comm_.all_reduce(network_.flat_gradients().subspan(bucket.begin, bucket.end - bucket.begin));
+    bucket.request =
+        comm_.all_reduce(network_.flat_gradients().subspan(bucket.begin, bucket.end - bucket.begin));
   }
 }
 

@@ -18,7 +18,8 @@ namespace partialfc {
 
 class GradientReducer {
  public:
-  static constexpr int64_t kBucketElements = 1 << 20;   // 4 MiB: large against latency, small against the whole
+  static constexpr int64_t kBucketElements = 1
+                                             << 20;  // 4 MiB: large against latency, small against the whole
 
   // `comm` is a channel of its own. Both outlive the reducer.
   GradientReducer(Network& network, Communicator& comm);
@@ -32,7 +33,7 @@ class GradientReducer {
 
  private:
   struct Bucket {
-    int64_t begin = 0, end = 0;   // in the flat gradient
+    int64_t begin = 0, end = 0;  // in the flat gradient
     int missing = 0, parameters = 0;
     Request request;
   };
@@ -43,7 +44,7 @@ class GradientReducer {
   Network& network_;
   Communicator& comm_;
   std::vector<Bucket> buckets_;
-  size_t next_ = 0;      // first bucket not sent: all ranks send in the same order
+  size_t next_ = 0;  // first bucket not sent: all ranks send in the same order
   bool armed_ = false;
   std::vector<std::pair<std::shared_ptr<torch::autograd::Node>, uintptr_t>> hooks_;
 };

@@ -16,7 +16,8 @@ Checkpoint find_checkpoint(const std::filesystem::path& path) {
   LatestCheckpoint latest = latest_checkpoint(path);
   if (latest.checkpoint) return *latest.checkpoint;
   fail("{}: holds no whole checkpoint{}", path.string(),
-       latest.skipped.empty() ? "; name a run's folder or a checkpoint in it (step-...)" : ": " + latest.skipped[0]);
+       latest.skipped.empty() ? "; name a run's folder or a checkpoint in it (step-...)"
+                              : ": " + latest.skipped[0]);
 }
 
 }  // namespace

@@ -52,8 +52,8 @@ std::string type_of(const toml::node& node) {
 
 void check_limits(const Value& value, const char* name, double number, const Limits& limits) {
   if (!(number >= limits.low && number <= limits.high))
-    fail_usage("{}: {} = {}: must be {:g} to {:g}", value.origin.where, name, text_of(*value.node), limits.low,
-               limits.high);
+    fail_usage("{}: {} = {}: must be {:g} to {:g}", value.origin.where, name, text_of(*value.node),
+               limits.low, limits.high);
 }
 
 std::string resolve(const std::string& path, const Origin& origin) {
@@ -87,7 +87,8 @@ void assign(const Value& value, const char* name, std::string& field, const Limi
   if (limits.is_path) field = resolve(field, value.origin);
   const Strings& choices = limits.choices;
   if (!choices.empty() && std::find(choices.begin(), choices.end(), field) == choices.end())
-    fail_usage("{}: {} = '{}': must be one of {}{}", value.origin.where, name, field, fmt::join(choices, ", "),
+    fail_usage("{}: {} = '{}': must be one of {}{}", value.origin.where, name, field,
+               fmt::join(choices, ", "),
                nearest_name(field, choices).empty() ? "" : did_you_mean(field, choices));
 }
 
@@ -126,9 +127,8 @@ void refuse_unknown_keys(const toml::table& table, const std::string& prefix, co
     const std::string name = prefix + std::string(key.str());
     const bool own_names = std::find(known.tables.begin(), known.tables.end(), name) != known.tables.end();
     if (own_names || std::find(known.names.begin(), known.names.end(), name) != known.names.end()) continue;
-    const bool is_section = std::any_of(known.names.begin(), known.names.end(), [&](const std::string& k) {
-      return k.starts_with(name + ".");
-    });
+    const bool is_section = std::any_of(known.names.begin(), known.names.end(),
+                                        [&](const std::string& k) { return k.starts_with(name + "."); });
     if (is_section && node.is_table()) {
       refuse_unknown_keys(*node.as_table(), name + ".", origin, known);
       continue;
@@ -176,13 +176,14 @@ toml::table parse_override(const std::string& override_text) {
 
 void check_whole(const Recipe& recipe, const std::string& where) {
   if (recipe.data.source == "files" && recipe.data.path.empty())
-    fail_usage("{}: data.path is missing: name a .rec file, a folder with a folder a class, or a list", where);
+    fail_usage("{}: data.path is missing: name a .rec file, a folder with a folder a class, or a list",
+               where);
   if (recipe.data.source == "synthetic" && recipe.data.classes == 0)
     fail_usage("{}: data.classes is missing: synthetic data needs a number of classes", where);
   if (recipe.data.channels == 2) fail_usage("{}: data.channels = 2: must be 1 or 3", where);
   if ((recipe.train.steps > 0) == (recipe.train.epochs > 0))
-    fail_usage("{}: give either train.steps or train.epochs (steps = {}, epochs = {})", where, recipe.train.steps,
-               recipe.train.epochs);
+    fail_usage("{}: give either train.steps or train.epochs (steps = {}, epochs = {})", where,
+               recipe.train.steps, recipe.train.epochs);
   if (recipe.train.micro_batches > recipe.train.global_batch)
     fail_usage("{}: train.micro_batches = {} is more than train.global_batch = {}", where,
                recipe.train.micro_batches, recipe.train.global_batch);
@@ -190,8 +191,8 @@ void check_whole(const Recipe& recipe, const std::string& where) {
 
 }  // namespace
 
-Recipe parse_recipe(const std::string& toml, const std::string& where, const std::filesystem::path& base_folder,
-                    std::span<const std::string> overrides) {
+Recipe parse_recipe(const std::string& toml, const std::string& where,
+                    const std::filesystem::path& base_folder, std::span<const std::string> overrides) {
   Recipe recipe;
   assign_fields(recipe, parse_toml(toml, where), {where, base_folder});
   for (const std::string& text : overrides)
@@ -228,7 +229,9 @@ std::string toml_value(const std::string& value) {
   out << toml::value<std::string>(value);
   return out.str();
 }
-std::string toml_value(const std::vector<int64_t>& values) { return fmt::format("[{}]", fmt::join(values, ", ")); }
+std::string toml_value(const std::vector<int64_t>& values) {
+  return fmt::format("[{}]", fmt::join(values, ", "));
+}
 std::string toml_value(const StringMap& map) {
   Strings entries;
   for (const auto& [key, value] : map) entries.push_back(toml_value(key) + " = " + toml_value(value));
@@ -254,7 +257,8 @@ std::string recipe_help() {
   std::string text;
   Recipe recipe;
   for_each_field(recipe, [&](const char* name, const auto& field, const Limits& limits, const char* help) {
-    const std::string choices = limits.choices.empty() ? "" : fmt::format(" [{}]", fmt::join(limits.choices, ", "));
+    const std::string choices =
+        limits.choices.empty() ? "" : fmt::format(" [{}]", fmt::join(limits.choices, ", "));
     text += fmt::format("  {:<30} {:<12} {}{}\n", name, toml_value(field), help, choices);
   });
   return text;

@@ -18,13 +18,13 @@ namespace partialfc {
 
 struct Recipe {
   struct Data {
-    std::string source = "files";   // files | synthetic
-    std::string path;               // .rec, folder or list
-    int64_t classes = 0;            // 0: as many as the data says
+    std::string source = "files";  // files | synthetic
+    std::string path;              // .rec, folder or list
+    int64_t classes = 0;           // 0: as many as the data says
     int64_t height = 112, width = 112, channels = 3;
     bool shuffle = true;
-    int64_t threads = 0;            // 0: one a rank for each core that is left
-    int64_t prefetch = 4;           // batches
+    int64_t threads = 0;   // 0: one a rank for each core that is left
+    int64_t prefetch = 4;  // batches
     double max_skipped = 0.001;
   } data;
   AugmentOptions augment{.mirror = 0.5};
@@ -32,7 +32,7 @@ struct Recipe {
     std::string name = "iresnet50";
     int64_t embedding = 512;
     double dropout = 0;
-    int64_t width = 32, stages = 4, depth = 1, stem_stride = 1;   // of `small`
+    int64_t width = 32, stages = 4, depth = 1, stem_stride = 1;  // of `small`
   } backbone;
   struct Head {
     double sample_rate = 1;
@@ -41,32 +41,33 @@ struct Recipe {
     double filter_above = 1;
   } head;
   struct Optimizer {
-    std::string name = "sgd";       // sgd | adamw
+    std::string name = "sgd";  // sgd | adamw
     double learning_rate = 0.1;
-    int64_t reference_batch = 0;    // learning_rate is for this batch: scaled by global_batch over it; 0: not scaled
+    int64_t reference_batch =
+        0;  // learning_rate is for this batch: scaled by global_batch over it; 0: not scaled
     double momentum = 0.9, weight_decay = 5e-4;
     double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
-    double clip_norm = 5;           // of the backbone's gradient; 0: none
+    double clip_norm = 5;  // of the backbone's gradient; 0: none
   } optimizer;
   ScheduleOptions schedule;
   struct Train {
-    int64_t steps = 0;              // or
+    int64_t steps = 0;  // or
     double epochs = 0;
-    int64_t global_batch = 128;     // over all ranks
-    int64_t micro_batches = 1;      // the batch goes through the backbone in so many parts
-    std::string precision = "auto"; // fp32 | bf16 | auto
+    int64_t global_batch = 128;      // over all ranks
+    int64_t micro_batches = 1;       // the batch goes through the backbone in so many parts
+    std::string precision = "auto";  // fp32 | bf16 | auto
     bool channels_last = true;
     int64_t seed = 1;
-    int64_t log_every = 10;         // steps
+    int64_t log_every = 10;  // steps
   } train;
   struct Verification {
-    int64_t every = 2000;           // steps; 0: at the end only
-    int64_t batch = 256;            // images at once on each rank
-    bool mirror = true;             // add the embedding of the mirror image
-    std::map<std::string, std::string> packs;   // name → .bin
+    int64_t every = 2000;                      // steps; 0: at the end only
+    int64_t batch = 256;                       // images at once on each rank
+    bool mirror = true;                        // add the embedding of the mirror image
+    std::map<std::string, std::string> packs;  // name → .bin
   } verification;
   struct Checkpoint {
-    int64_t every = 2000;           // steps; 0: at the end only
+    int64_t every = 2000;  // steps; 0: at the end only
     int64_t keep = 3;
   } checkpoint;
 
@@ -76,8 +77,8 @@ struct Recipe {
 // Reads `path`, then applies overrides "key.sub=value". Paths in the file are relative to its folder. Throws UsageError
 // that names the key: unknown (with the nearest), of a wrong type, out of range, or missing.
 Recipe read_recipe(const std::filesystem::path& path, std::span<const std::string> overrides);
-Recipe parse_recipe(const std::string& toml, const std::string& where, const std::filesystem::path& base_folder,
-                    std::span<const std::string> overrides);
+Recipe parse_recipe(const std::string& toml, const std::string& where,
+                    const std::filesystem::path& base_folder, std::span<const std::string> overrides);
 
 // The recipe as TOML, every field with its value: what a run folder keeps.
 std::string to_toml(const Recipe& recipe);

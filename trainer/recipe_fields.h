@@ -23,7 +23,8 @@ void for_each_field(Recipe& r, Visitor&& visit) {
   const Limits any, positive{1, most}, not_negative{0, most}, share{0, 1}, path{.is_path = true};
   const auto one_of = [](std::vector<std::string> choices) { return Limits{.choices = std::move(choices)}; };
 
-  visit("data.source", r.data.source, one_of({"files", "synthetic"}), "synthetic: random pixels, no I/O: to measure speed");
+  visit("data.source", r.data.source, one_of({"files", "synthetic"}),
+        "synthetic: random pixels, no I/O: to measure speed");
   visit("data.path", r.data.path, path, "images: a .rec file, a folder with a folder a class, or a list");
   visit("data.classes", r.data.classes, Limits{0, 1e12}, "number of classes; 0: as many as the data says");
   visit("data.height", r.data.height, Limits{1, 4096}, "pixels; images of another size are resized");
@@ -34,15 +35,18 @@ void for_each_field(Recipe& r, Visitor&& visit) {
   visit("data.prefetch", r.data.prefetch, Limits{1, 1024}, "batches made ahead");
   visit("data.max_skipped", r.data.max_skipped, share, "share of unusable images above which training stops");
 
-  visit("augment.mirror", r.augment.mirror, share, "probability of a mirror image; 0 where mirror images are other classes");
+  visit("augment.mirror", r.augment.mirror, share,
+        "probability of a mirror image; 0 where mirror images are other classes");
   visit("augment.shift", r.augment.shift, Limits{0, 4096}, "random crop after padding by so many pixels");
   visit("augment.rotate", r.augment.rotate, Limits{0, 180}, "degrees to each side");
   visit("augment.scale", r.augment.scale, Limits{0, 0.99}, "0.1: by 0.9 to 1.1");
   visit("augment.shear", r.augment.shear, Limits{0, 80}, "degrees to each side");
   visit("augment.translate", r.augment.translate, Limits{0, 4096}, "pixels in each direction");
-  visit("augment.repeat_border", r.augment.repeat_border, any, "outside the image: its nearest pixel, else fill");
+  visit("augment.repeat_border", r.augment.repeat_border, any,
+        "outside the image: its nearest pixel, else fill");
   visit("augment.fill", r.augment.fill, Limits{0, 255}, "value outside the image");
-  visit("augment.low_resolution", r.augment.low_resolution, share, "probability of shrinking and enlarging again");
+  visit("augment.low_resolution", r.augment.low_resolution, share,
+        "probability of shrinking and enlarging again");
   visit("augment.low_resolution_min", r.augment.low_resolution_min, Limits{0.01, 1}, "smallest factor of it");
   visit("augment.blur", r.augment.blur, share, "probability of a Gaussian blur");
   visit("augment.blur_sigma", r.augment.blur_sigma, Limits{0, 100}, "its largest standard deviation, pixels");
@@ -60,7 +64,8 @@ void for_each_field(Recipe& r, Visitor&& visit) {
   visit("backbone.width", r.backbone.width, Limits{1, 4096}, "small: channels of its first stage");
   visit("backbone.stages", r.backbone.stages, Limits{1, 6}, "small: stages, each halves height and width");
   visit("backbone.depth", r.backbone.depth, Limits{1, 100}, "small: blocks of a stage");
-  visit("backbone.stem_stride", r.backbone.stem_stride, Limits{1, 2}, "small: stride of the first convolution");
+  visit("backbone.stem_stride", r.backbone.stem_stride, Limits{1, 2},
+        "small: stride of the first convolution");
 
   visit("head.sample_rate", r.head.sample_rate, Limits{1e-12, 1}, "share of the classes in a step");
   visit("head.scale", r.head.scale, Limits{1e-3, 1e4}, "s");
@@ -68,7 +73,8 @@ void for_each_field(Recipe& r, Visitor&& visit) {
   visit("head.m2", r.head.m2, Limits{0, 3.14}, "added to the target's angle (ArcFace 0.5)");
   visit("head.m3", r.head.m3, Limits{-1, 1}, "taken from the target's cosine (CosFace 0.4)");
   visit("head.detached", r.head.detached, any, "margin without its derivative, as the PyTorch peer has it");
-  visit("head.filter_above", r.head.filter_above, Limits{-1, 1}, "negatives with a larger cosine are left out; 1: none");
+  visit("head.filter_above", r.head.filter_above, Limits{-1, 1},
+        "negatives with a larger cosine are left out; 1: none");
 
   visit("optimizer.name", r.optimizer.name, one_of({"sgd", "adamw"}), "of backbone and centers");
   visit("optimizer.learning_rate", r.optimizer.learning_rate, Limits{0, 1e3}, "highest of the schedule");
@@ -79,9 +85,11 @@ void for_each_field(Recipe& r, Visitor&& visit) {
   visit("optimizer.beta1", r.optimizer.beta1, Limits{0, 0.9999}, "adamw");
   visit("optimizer.beta2", r.optimizer.beta2, Limits{0, 0.999999}, "adamw");
   visit("optimizer.epsilon", r.optimizer.epsilon, Limits{1e-30, 1}, "adamw");
-  visit("optimizer.clip_norm", r.optimizer.clip_norm, Limits{0, 1e9}, "largest norm of the backbone's gradient; 0: any");
+  visit("optimizer.clip_norm", r.optimizer.clip_norm, Limits{0, 1e9},
+        "largest norm of the backbone's gradient; 0: any");
 
-  visit("schedule.policy", r.schedule.policy, one_of({"constant", "step", "polynomial"}), "course of the learning rate");
+  visit("schedule.policy", r.schedule.policy, one_of({"constant", "step", "polynomial"}),
+        "course of the learning rate");
   visit("schedule.warmup_steps", r.schedule.warmup_steps, not_negative, "steps of linear warm-up");
   visit("schedule.milestones", r.schedule.milestones, not_negative, "step: at these steps the rate falls");
   visit("schedule.gamma", r.schedule.gamma, Limits{0, 1}, "step: by this factor");
@@ -90,8 +98,10 @@ void for_each_field(Recipe& r, Visitor&& visit) {
   visit("train.steps", r.train.steps, not_negative, "length of the run; or");
   visit("train.epochs", r.train.epochs, Limits{0, 1e9}, "length of the run");
   visit("train.global_batch", r.train.global_batch, positive, "samples of a step, over all ranks");
-  visit("train.micro_batches", r.train.micro_batches, positive, "parts in which a rank's batch goes through the backbone");
-  visit("train.precision", r.train.precision, one_of({"auto", "fp32", "bf16"}), "of the backbone; auto: bf16 where the CPU has it");
+  visit("train.micro_batches", r.train.micro_batches, positive,
+        "parts in which a rank's batch goes through the backbone");
+  visit("train.precision", r.train.precision, one_of({"auto", "fp32", "bf16"}),
+        "of the backbone; auto: bf16 where the CPU has it");
   visit("train.channels_last", r.train.channels_last, any, "memory layout of activations");
   visit("train.seed", r.train.seed, Limits{0, 9e15}, "of everything that is drawn");
   visit("train.log_every", r.train.log_every, positive, "steps");

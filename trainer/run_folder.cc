@@ -33,8 +33,9 @@ void prepare_run_folder(const fs::path& folder, StartMode mode) {
   if (mode == StartMode::kResume && !holds_run)
     fail_usage("{}: holds no run to resume; start it without --resume", folder.string());
   if (mode == StartMode::kNew && holds_run)
-    fail_usage("{}: holds a run already; go on with --resume, replace it with --overwrite, or name another --output",
-               folder.string());
+    fail_usage(
+        "{}: holds a run already; go on with --resume, replace it with --overwrite, or name another --output",
+        folder.string());
   create_folders(folder);
   if (mode == StartMode::kOverwrite)
     for (const fs::path& file : files_of_run(folder)) {
@@ -50,7 +51,7 @@ void truncate_metrics(const fs::path& folder, int64_t step) {
   std::istringstream lines(read_text_file(path));
   std::string kept;
   for (std::string line; std::getline(lines, line);) {
-    const auto metrics = nlohmann::json::parse(line, nullptr, false);   // a line cut off by a crash is dropped
+    const auto metrics = nlohmann::json::parse(line, nullptr, false);  // a line cut off by a crash is dropped
     if (metrics.is_object() && metrics.value("step", int64_t{0}) <= step) kept += line + "\n";
   }
   write_file_atomically(path, kept);

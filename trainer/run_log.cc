@@ -22,8 +22,9 @@ std::string with_thousands(double value) {
 }
 
 std::string line_of(const Progress& p) {
-  return fmt::format("loss {:.4g}  lr {:.3g}  {} img/s  input wait {:.0f} %  {} left", p.loss, p.learning_rate,
-                     with_thousands(p.samples_per_second), 100 * p.data_wait, format_duration(p.seconds_left));
+  return fmt::format("loss {:.4g}  lr {:.3g}  {} img/s  input wait {:.0f} %  {} left", p.loss,
+                     p.learning_rate, with_thousands(p.samples_per_second), 100 * p.data_wait,
+                     format_duration(p.seconds_left));
 }
 
 int terminal_width() {
@@ -80,14 +81,17 @@ void RunLog::progress(const Progress& p) {
 }
 
 void RunLog::tick(const Progress& p) {
-  if (terminal_ && std::chrono::steady_clock::now() - last_drawn_ > std::chrono::milliseconds(200)) draw_bar(p);
+  if (terminal_ && std::chrono::steady_clock::now() - last_drawn_ > std::chrono::milliseconds(200))
+    draw_bar(p);
 }
 
 void RunLog::draw_bar(const Progress& p) {
   const std::string text = fmt::format(" {}/{}  {}", p.step, p.total_steps, line_of(p));
   const int width = std::clamp(terminal_width() - static_cast<int>(text.size()) - 3, 0, 40);
-  const auto filled = static_cast<int>(std::llround(width * double(p.step) / double(std::max<int64_t>(1, p.total_steps))));
-  const std::string bar = width == 0 ? "" : fmt::format("[{}{}]", std::string(filled, '='), std::string(width - filled, ' '));
+  const auto filled =
+      static_cast<int>(std::llround(width * double(p.step) / double(std::max<int64_t>(1, p.total_steps))));
+  const std::string bar =
+      width == 0 ? "" : fmt::format("[{}{}]", std::string(filled, '='), std::string(width - filled, ' '));
   fmt::print(stderr, "\r\033[K{}{}", bar, text);
   std::fflush(stderr);
   bar_drawn_ = true;

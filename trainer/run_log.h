@@ -16,11 +16,11 @@ namespace partialfc {
 
 // The state of training over the last few steps.
 struct Progress {
-  int64_t step = 0, total_steps = 0;   // steps done
+  int64_t step = 0, total_steps = 0;  // steps done
   double epoch = 0, loss = 0, learning_rate = 0;
   double gradient_norm = 0;
   double samples_per_second = 0;
-  double data_wait = 0;                // share of the time spent waiting for input, 0 … 1
+  double data_wait = 0;  // share of the time spent waiting for input, 0 … 1
   double seconds_left = 0;
 };
 
@@ -30,8 +30,8 @@ class RunLog {
   ~RunLog();
 
   void message(const std::string& text);
-  void progress(const Progress& progress);                // metrics and curves; and the bar, or a line
-  void tick(const Progress& progress);                    // the bar alone, a few times a second
+  void progress(const Progress& progress);  // metrics and curves; and the bar, or a line
+  void tick(const Progress& progress);      // the bar alone, a few times a second
   // values: e.g. {"verification.lfw.accuracy": 0.99}.
   void metrics(int64_t step, const nlohmann::json& values);
 

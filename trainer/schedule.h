@@ -13,9 +13,9 @@
 namespace partialfc {
 
 struct ScheduleOptions {
-  std::string policy = "polynomial";   // constant | step | polynomial
+  std::string policy = "polynomial";  // constant | step | polynomial
   int64_t warmup_steps = 0;
-  std::vector<int64_t> milestones;     // steps
+  std::vector<int64_t> milestones;  // steps
   double gamma = 0.1;
   double power = 2;
 };

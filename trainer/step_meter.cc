@@ -4,7 +4,8 @@
 
 namespace partialfc {
 
-void StepMeter::add_step(double loss, double gradient_norm, bool finite, int64_t samples, double wait_seconds) {
+void StepMeter::add_step(double loss, double gradient_norm, bool finite, int64_t samples,
+                         double wait_seconds) {
   ++steps_;
   ++total_steps_;
   samples_ += samples;
@@ -35,7 +36,9 @@ void StepMeter::resume() {
   first_ += pause;
 }
 
-double StepMeter::total_seconds() const { return std::chrono::duration<double>(Clock::now() - first_).count(); }
+double StepMeter::total_seconds() const {
+  return std::chrono::duration<double>(Clock::now() - first_).count();
+}
 
 void StepMeter::restart() {
   began_ = Clock::now();

@@ -19,7 +19,7 @@ class StepMeter {
   void pause() { paused_at_ = Clock::now(); }
   void resume();
 
-  int64_t skipped_steps() const { return skipped_steps_; }   // not finite, since the run began
+  int64_t skipped_steps() const { return skipped_steps_; }  // not finite, since the run began
   // Since the run began, without the pauses.
   int64_t total_steps() const { return total_steps_; }
   double total_wait() const { return wait_seconds_; }
@@ -27,7 +27,7 @@ class StepMeter {
 
  private:
   using Clock = std::chrono::steady_clock;
-  Clock::time_point first_ = Clock::now(), began_ = first_, paused_at_;   // moved on by pauses
+  Clock::time_point first_ = Clock::now(), began_ = first_, paused_at_;  // moved on by pauses
   int64_t steps_ = 0, finite_steps_ = 0, samples_ = 0, skipped_steps_ = 0, total_steps_ = 0;
   double loss_ = 0, gradient_norm_ = 0;
   double wait_seconds_ = 0, wait_at_restart_ = 0;

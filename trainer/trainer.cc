@@ -37,10 +37,13 @@ MarginOptions margin_options(const Recipe::Head& h) {
 double base_rate(const Recipe& recipe) {
   const Recipe::Optimizer& o = recipe.optimizer;
   if (o.reference_batch == 0) return o.learning_rate;
-  return o.learning_rate * static_cast<double>(recipe.train.global_batch) / static_cast<double>(o.reference_batch);
+  return o.learning_rate * static_cast<double>(recipe.train.global_batch) /
+         static_cast<double>(o.reference_batch);
 }
 
-MatrixView<const float> view_of(const torch::Tensor& t) { return {t.data_ptr<float>(), t.size(0), t.size(1)}; }
+MatrixView<const float> view_of(const torch::Tensor& t) {
+  return {t.data_ptr<float>(), t.size(0), t.size(1)};
+}
 
 }  // namespace
 
@@ -53,28 +56,27 @@ Trainer::Trainer(const Recipe& recipe, Communicator& world, const TrainOptions& 
       team_(options.threads) {
   const int64_t batch = recipe.train.global_batch, parts = world.size() * recipe.train.micro_batches;
   if (batch < parts)
-    fail_usage("train.global_batch = {} cannot be shared by {} ranks x {} micro-batches: make it at least {}", batch,
-               world.size(), recipe.train.micro_batches, parts);
+    fail_usage("train.global_batch = {} cannot be shared by {} ranks x {} micro-batches: make it at least {}",
+               batch, world.size(), recipe.train.micro_batches, parts);
   torch::set_num_threads(options.threads);
-  for (const auto& [name, path] : recipe.verification.packs) packs_.push_back({name, read_verification_pack(path)});
+  for (const auto& [name, path] : recipe.verification.packs)
+    packs_.push_back({name, read_verification_pack(path)});
   open_data();
-  network_ = std::make_unique<Network>(
-      make_backbone(recipe.backbone_options()),
-      NetworkOptions{.precision = precision_of(recipe.train.precision),
-                     .channels_last = recipe.train.channels_last,
-                     .seed = static_cast<uint64_t>(recipe.train.seed)});
+  network_ = std::make_unique<Network>(make_backbone(recipe.backbone_options()),
+                                       NetworkOptions{.precision = precision_of(recipe.train.precision),
+                                                      .channels_last = recipe.train.channels_last,
+                                                      .seed = static_cast<uint64_t>(recipe.train.seed)});
   reducer_ = std::make_unique<GradientReducer>(*network_, *gradient_channel_);
   optimizer_ = std::make_unique<BackboneOptimizer>(*network_, optimizer_options(recipe.optimizer),
                                                    recipe.optimizer.clip_norm, team_);
-  head_ = std::make_unique<PartialFC>(
-      PartialFCOptions{.num_classes = num_classes_,
-                       .dim = recipe.backbone.embedding,
-                       .max_batch = (batch + world.size() - 1) / world.size(),
-                       .sample_rate = recipe.head.sample_rate,
-                       .seed = static_cast<uint64_t>(recipe.train.seed),
-                       .margin = margin_options(recipe.head),
-                       .optimizer = optimizer_options(recipe.optimizer)},
-      *head_channel_, team_);
+  head_ = std::make_unique<PartialFC>(PartialFCOptions{.num_classes = num_classes_,
+                                                       .dim = recipe.backbone.embedding,
+                                                       .max_batch = (batch + world.size() - 1) / world.size(),
+                                                       .sample_rate = recipe.head.sample_rate,
+                                                       .seed = static_cast<uint64_t>(recipe.train.seed),
+                                                       .margin = margin_options(recipe.head),
+                                                       .optimizer = optimizer_options(recipe.optimizer)},
+                                      *head_channel_, team_);
   if (is_first()) prepare_run_folder(options.output, options.start);
   world.barrier().wait();
   if (options.start == StartMode::kResume) resume();
@@ -117,7 +119,8 @@ TrainOutcome Trainer::run() {
   if (recipe_.data.source == "synthetic") {
     stream_ = std::make_unique<SyntheticStream>(stream, num_classes_);
   } else {
-    const int64_t threads = recipe_.data.threads > 0 ? recipe_.data.threads : std::max(1, options_.threads / 2);
+    const int64_t threads =
+        recipe_.data.threads > 0 ? recipe_.data.threads : std::max(1, options_.threads / 2);
     stream_ = std::make_unique<Loader>(open_image_source(recipe_.data.path),
                                        LoaderOptions{.stream = stream,
                                                      .augment = recipe_.augment,
@@ -191,18 +194,21 @@ torch::Tensor Trainer::embed_batch(const torch::Tensor& pixels) {
   std::vector<torch::Tensor> embeddings;
   for (int64_t i = 0; i < parts; ++i) {
     const Range rows = part_of(pixels.size(0), parts, i);
-    embeddings.push_back(network_->forward(pixels.narrow(0, rows.first, rows.size()), pass_of_rows(rows.first, false)));
+    embeddings.push_back(
+        network_->forward(pixels.narrow(0, rows.first, rows.size()), pass_of_rows(rows.first, false)));
   }
   return torch::cat(embeddings);
 }
 
-void Trainer::backward(const torch::Tensor& pixels, torch::Tensor embeddings, const torch::Tensor& gradients) {
+void Trainer::backward(const torch::Tensor& pixels, torch::Tensor embeddings,
+                       const torch::Tensor& gradients) {
   network_->zero_gradients();
   const int64_t parts = recipe_.train.micro_batches;
   for (int64_t i = 0; i < parts; ++i) {
     const Range rows = part_of(pixels.size(0), parts, i);
     if (parts > 1)
-      embeddings = network_->forward(pixels.narrow(0, rows.first, rows.size()), pass_of_rows(rows.first, true));
+      embeddings =
+          network_->forward(pixels.narrow(0, rows.first, rows.size()), pass_of_rows(rows.first, true));
     if (i == parts - 1) reducer_->arm();
     embeddings.backward(gradients.narrow(0, rows.first, rows.size()));
   }
@@ -225,8 +231,8 @@ void Trainer::verify() {
   average_statistics();
   for (const Pack& pack : packs_) {
     const VerificationResult result =
-        verify_pack(*network_, {.batch = recipe_.verification.batch, .mirror = recipe_.verification.mirror}, team_,
-                    world_, pack.pack, pack.name);
+        verify_pack(*network_, {.batch = recipe_.verification.batch, .mirror = recipe_.verification.mirror},
+                    team_, world_, pack.pack, pack.name);
     if (!is_first()) continue;
     const std::string prefix = "verification." + pack.name + ".";
     log_->metrics(step_, {{prefix + "accuracy", result.accuracy},
@@ -234,8 +240,9 @@ void Trainer::verify() {
                           {prefix + "tar_at_far_1e3", result.tar_at_far_1e3},
                           {prefix + "xnorm", result.xnorm},
                           {prefix + "threshold", result.best_threshold}});
-    tell(fmt::format("step {}  verification {}: accuracy {:.4f} +- {:.4f}, TAR@FAR 1e-3 {:.4f}, {} pairs", step_,
-                     pack.name, result.accuracy, result.accuracy_std, result.tar_at_far_1e3, result.pairs));
+    tell(fmt::format("step {}  verification {}: accuracy {:.4f} +- {:.4f}, TAR@FAR 1e-3 {:.4f}, {} pairs",
+                     step_, pack.name, result.accuracy, result.accuracy_std, result.tar_at_far_1e3,
+                     result.pairs));
   }
 }
 

@@ -24,10 +24,10 @@
 namespace partialfc {
 
 struct TrainOptions {
-  std::filesystem::path output;              // the run's folder
+  std::filesystem::path output;  // the run's folder
   StartMode start = StartMode::kNew;
-  int threads = 1;                           // of this rank
-  const std::atomic<bool>* stop = nullptr;   // set from outside: save and return
+  int threads = 1;                          // of this rank
+  const std::atomic<bool>* stop = nullptr;  // set from outside: save and return
 };
 
 enum class TrainOutcome { kFinished, kStopped };
@@ -81,10 +81,10 @@ class Trainer {
   std::unique_ptr<BackboneOptimizer> optimizer_;
   std::unique_ptr<PartialFC> head_;
 
-  int64_t step_ = 0;       // steps done
-  int64_t samples_ = 0;    // seen by all ranks: the position in the data
-  bool stop_asked_ = false;   // by any rank
-  std::unique_ptr<RunLog> log_;   // on rank 0
+  int64_t step_ = 0;             // steps done
+  int64_t samples_ = 0;          // seen by all ranks: the position in the data
+  bool stop_asked_ = false;      // by any rank
+  std::unique_ptr<RunLog> log_;  // on rank 0
   StepMeter meter_;
 };
 

@@ -54,7 +54,8 @@ std::vector<ManifestFile> gather_files(Communicator& comm, const std::vector<Man
 
 nlohmann::json Trainer::recipe_in_manifest() const {
   nlohmann::json values;
-  for (const BoundValue& bound : bound_values(recipe_, num_classes_, dataset_size_)) values[bound.key] = bound.value;
+  for (const BoundValue& bound : bound_values(recipe_, num_classes_, dataset_size_))
+    values[bound.key] = bound.value;
   values["toml"] = to_toml(recipe_);
   return values;
 }
@@ -80,8 +81,12 @@ void Trainer::save() {
   }
   const std::vector<ManifestFile> all = gather_files(world_, files);
   if (is_first())
-    writer.commit({.step = step_, .samples = samples_, .world_size = world_.size(),
-                   .seed = static_cast<uint64_t>(recipe_.train.seed), .recipe = recipe_in_manifest(), .files = all},
+    writer.commit({.step = step_,
+                   .samples = samples_,
+                   .world_size = world_.size(),
+                   .seed = static_cast<uint64_t>(recipe_.train.seed),
+                   .recipe = recipe_in_manifest(),
+                   .files = all},
                   recipe_.checkpoint.keep);
   world_.barrier().wait();
 }
@@ -106,11 +111,13 @@ void Trainer::resume() {
   for (const BoundValue& bound : bound_values(recipe_, num_classes_, dataset_size_)) {
     const std::string saved = manifest.recipe.value(bound.key, "");
     if (saved != bound.value)
-      fail_usage("{}: saved with {} = {}, this recipe has {}: resume with the saved value, or start another run",
-                 folder.string(), bound.key, saved, bound.value);
+      fail_usage(
+          "{}: saved with {} = {}, this recipe has {}: resume with the saved value, or start another run",
+          folder.string(), bound.key, saved, bound.value);
   }
   read_weights(folder / kBackboneFile, *network_);
-  const TensorMetadata metadata = read_optimizer_state(folder / kOptimizerFile, *network_, optimizer_->states());
+  const TensorMetadata metadata =
+      read_optimizer_state(folder / kOptimizerFile, *network_, optimizer_->states());
   optimizer_->set_updates(std::stoll(metadata.at(kUpdates)));
   std::vector<std::filesystem::path> center_files;
   for (int rank = 0; rank < manifest.world_size; ++rank)
@@ -118,8 +125,8 @@ void Trainer::resume() {
   read_centers(center_files, *head_, team_);
   step_ = manifest.step;
   samples_ = manifest.samples;
-  tell(fmt::format("resumed from {} at step {}, sample {} (saved by {} rank{})", folder.string(), step_, samples_,
-                   manifest.world_size, manifest.world_size == 1 ? "" : "s"));
+  tell(fmt::format("resumed from {} at step {}, sample {} (saved by {} rank{})", folder.string(), step_,
+                   samples_, manifest.world_size, manifest.world_size == 1 ? "" : "s"));
 }
 
 void Trainer::tell(const std::string& text) {
@@ -141,7 +148,8 @@ void Trainer::tell_what_is_trained() {
                    graph.input().channels, graph.input().height, graph.input().width, graph.embedding(),
                    network_->options().precision == Precision::kBFloat16 ? "bf16" : "fp32"));
   tell(fmt::format("head: {:g} of the classes in a step, s = {:g}, m1 = {:g}, m2 = {:g}, m3 = {:g}",
-                   recipe_.head.sample_rate, recipe_.head.scale, recipe_.head.m1, recipe_.head.m2, recipe_.head.m3));
+                   recipe_.head.sample_rate, recipe_.head.scale, recipe_.head.m1, recipe_.head.m2,
+                   recipe_.head.m3));
 }
 
 void Trainer::tell_progress(double learning_rate) {

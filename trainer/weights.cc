@@ -34,10 +34,12 @@ void write_tensors(const std::filesystem::path& path, const std::map<std::string
 void read_into(const SafetensorsFile& file, const std::string& name, torch::Tensor target) {
   const TensorInfo& info = file.at(name);
   if (info.shape != target.sizes().vec() || info.type != type_of(target))
-    fail("{}: tensor '{}' is {} ({}), the backbone needs {} ({})", file.path().string(), name, name_of(info.type),
-         fmt::join(info.shape, ", "), name_of(type_of(target)), fmt::join(target.sizes().vec(), ", "));
+    fail("{}: tensor '{}' is {} ({}), the backbone needs {} ({})", file.path().string(), name,
+         name_of(info.type), fmt::join(info.shape, ", "), name_of(type_of(target)),
+         fmt::join(target.sizes().vec(), ", "));
   torch::NoGradGuard no_grad;
-  torch::Tensor values = torch::empty(target.sizes(), target.options().memory_format(torch::MemoryFormat::Contiguous));
+  torch::Tensor values =
+      torch::empty(target.sizes(), target.options().memory_format(torch::MemoryFormat::Contiguous));
   file.read(info, 0, {static_cast<std::byte*>(values.data_ptr()), values.nbytes()});
   target.copy_(values);
 }
@@ -50,9 +52,11 @@ torch::Tensor view_of_state(const Network::Parameter& parameter, const std::vect
 
 }  // namespace
 
-void write_weights(const std::filesystem::path& path, const Network& network, const TensorMetadata& metadata) {
+void write_weights(const std::filesystem::path& path, const Network& network,
+                   const TensorMetadata& metadata) {
   std::map<std::string, torch::Tensor> tensors;
-  for (const Network::Parameter& parameter : network.parameters()) tensors[parameter.spec.name] = parameter.tensor;
+  for (const Network::Parameter& parameter : network.parameters())
+    tensors[parameter.spec.name] = parameter.tensor;
   write_tensors(path, tensors, metadata);
 }
 

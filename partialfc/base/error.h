@@ -51,9 +51,10 @@ namespace detail {
 }  // namespace partialfc
 
 // PFC_CHECK(condition) or PFC_CHECK(condition, "rows {} != {}", a, b): an invariant of this library.
-#define PFC_CHECK(condition, ...)                                                        \
-  do {                                                                                   \
-    if (!(condition)) [[unlikely]]                                                       \
-      ::partialfc::detail::check_failed(#condition, __FILE__, __LINE__,                  \
-                                        __VA_OPT__(::fmt::format(__VA_ARGS__)) __VA_OPT__(+) ::std::string());   \
+#define PFC_CHECK(condition, ...)                                              \
+  do {                                                                         \
+    if (!(condition)) [[unlikely]]                                             \
+      ::partialfc::detail::check_failed(#condition, __FILE__, __LINE__,        \
+                                        __VA_OPT__(::fmt::format(__VA_ARGS__)) \
+                                            __VA_OPT__(+)::std::string());     \
   } while (false)

@@ -42,11 +42,11 @@ class OutputFile {
   OutputFile& operator=(OutputFile&&) = delete;
 
   const std::filesystem::path& path() const { return path_; }
-  uint64_t position() const { return position_; }   // bytes written so far by this object
+  uint64_t position() const { return position_; }  // bytes written so far by this object
   void write(std::span<const std::byte> bytes);
   void write(std::string_view text);
-  void flush();   // to the operating system
-  void sync();    // flush, then to the disk
+  void flush();  // to the operating system
+  void sync();   // flush, then to the disk
   void close();
 
  private:

@@ -7,9 +7,7 @@
 namespace partialfc {
 namespace {
 
-std::filesystem::path scratch(const char* name) {
-  return std::filesystem::path(testing::TempDir()) / name;
-}
+std::filesystem::path scratch(const char* name) { return std::filesystem::path(testing::TempDir()) / name; }
 
 std::string message_of(auto&& action) {
   try {

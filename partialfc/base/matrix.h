@@ -11,10 +11,10 @@ namespace partialfc {
 
 template <class T>
 struct MatrixView {
-  T* data = nullptr;    // (rows, cols), row i at data + i * stride
+  T* data = nullptr;  // (rows, cols), row i at data + i * stride
   int64_t rows = 0;
   int64_t cols = 0;
-  int64_t stride = 0;   // in elements, >= cols
+  int64_t stride = 0;  // in elements, >= cols
 
   MatrixView() = default;
   MatrixView(T* data, int64_t rows, int64_t cols) : MatrixView(data, rows, cols, cols) {}
@@ -22,8 +22,7 @@ struct MatrixView {
       : data(data), rows(rows), cols(cols), stride(stride) {}
   // A view of T is a view of const T.
   template <class U>
-    requires(std::is_same_v<T, const U>)
-  MatrixView(MatrixView<U> other)  // NOLINT
+  requires(std::is_same_v<T, const U>) MatrixView(MatrixView<U> other)  // NOLINT
       : MatrixView(other.data, other.rows, other.cols, other.stride) {}
 
   T* operator[](int64_t row) const { return data + row * stride; }

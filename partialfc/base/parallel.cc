@@ -71,9 +71,7 @@ void ThreadTeam::for_each_part(int64_t begin, int64_t end,
 }
 
 Range part_of(int64_t count, int64_t parts, int64_t index) {
-  const auto cut = [&](int64_t i) {
-    return static_cast<int64_t>(static_cast<__int128>(count) * i / parts);
-  };
+  const auto cut = [&](int64_t i) { return static_cast<int64_t>(static_cast<__int128>(count) * i / parts); };
   return {cut(index), cut(index + 1)};
 }
 

@@ -37,10 +37,10 @@ class RandomStream {
 
   uint32_t next_u32();
   uint64_t next_u64();
-  double uniform();                           // [0, 1), 53 bits
-  double uniform(double low, double high);    // [low, high)
-  double normal();                            // N(0, 1)
-  int64_t below(int64_t bound);               // 0 … bound − 1, bound > 0
+  double uniform();                         // [0, 1), 53 bits
+  double uniform(double low, double high);  // [low, high)
+  double normal();                          // N(0, 1)
+  int64_t below(int64_t bound);             // 0 … bound − 1, bound > 0
   bool bernoulli(double probability) { return uniform() < probability; }
 
  private:
@@ -70,7 +70,7 @@ class RandomPermutation {
   int64_t inverse_once(int64_t value) const;
 
   int64_t n_;
-  uint64_t a_, b_;   // a_ * b_ >= n_
+  uint64_t a_, b_;  // a_ * b_ >= n_
   std::array<uint64_t, kRounds> round_keys_;
 };
 

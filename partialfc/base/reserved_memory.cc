@@ -11,8 +11,8 @@ namespace partialfc {
 
 ReservedMemory::ReservedMemory(uint64_t bytes, Pages pages) {
   if (bytes == 0) return;
-  void* address = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* address =
+      ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (address == MAP_FAILED)
     fail("cannot reserve {:.1f} GiB of address space: {}", bytes / 1073741824.0, errno_text(errno));
   // Advice: where the system has no huge pages, small ones serve.

@@ -29,9 +29,9 @@ class CenterStore {
  public:
   virtual ~CenterStore() = default;
 
-  virtual Range positions() const = 0;       // of this rank
-  virtual int64_t dim() const = 0;           // D
-  virtual int64_t record_size() const = 0;   // float32 a row, >= D
+  virtual Range positions() const = 0;      // of this rank
+  virtual int64_t dim() const = 0;          // D
+  virtual int64_t record_size() const = 0;  // float32 a row, >= D
   virtual int64_t rows_alive() const = 0;
 
   // slots[i] ← the slot of positions[i], distinct positions; rows that do not live yet come to life. Not thread-safe.

@@ -34,7 +34,7 @@ TEST(ClassPlacement, SortedLabelsSpreadOverTheRanks) {
   const Range first_half = placement.positions_of_blocks(placement.blocks_of_rank(0, 2));
   int on_rank_0 = 0;
   for (int64_t id = 0; id < 1000; ++id) on_rank_0 += placement.position_of(id) < first_half.last;
-  EXPECT_NEAR(on_rank_0, 500, 5 * 16);   // five standard deviations of a fair coin
+  EXPECT_NEAR(on_rank_0, 500, 5 * 16);  // five standard deviations of a fair coin
 }
 
 class MemoryStoreTest : public testing::Test {

@@ -8,8 +8,8 @@
 namespace partialfc {
 
 void initial_center(uint64_t seed, int64_t class_id, std::span<float> center) {
-  fill_normal(center, mix(seed, static_cast<uint64_t>(Purpose::kCenterInit)),
-              static_cast<uint64_t>(class_id), kCenterSigma);
+  fill_normal(center, mix(seed, static_cast<uint64_t>(Purpose::kCenterInit)), static_cast<uint64_t>(class_id),
+              kCenterSigma);
 }
 
 namespace {
@@ -18,7 +18,8 @@ using Pages = ReservedMemory::Pages;
 
 class MemoryStore final : public CenterStore {
  public:
-  MemoryStore(const ClassPlacement& placement, Range positions, int64_t dim, int64_t record_size, uint64_t seed)
+  MemoryStore(const ClassPlacement& placement, Range positions, int64_t dim, int64_t record_size,
+              uint64_t seed)
       : placement_(placement),
         positions_(positions),
         dim_(dim),
@@ -81,10 +82,10 @@ class MemoryStore final : public CenterStore {
   const int64_t dim_;
   const int64_t record_size_;
   const uint64_t seed_;
-  ReservedMemory slot_plus_one_;   // uint32 (positions), 0: not alive
-  ReservedMemory records_;         // float32 (slots, record_size)
+  ReservedMemory slot_plus_one_;  // uint32 (positions), 0: not alive
+  ReservedMemory records_;        // float32 (slots, record_size)
   int64_t rows_alive_ = 0;
-  std::vector<int64_t> born_;      // positions, scratch of locate()
+  std::vector<int64_t> born_;  // positions, scratch of locate()
 };
 
 }  // namespace

@@ -10,7 +10,9 @@ namespace partialfc {
 
 namespace {
 
-std::string tensor_name(int64_t block, const char* part) { return fmt::format("block.{:04}.{}", block, part); }
+std::string tensor_name(int64_t block, const char* part) {
+  return fmt::format("block.{:04}.{}", block, part);
+}
 
 TensorMetadata describe(const PartialFC& head) {
   const PartialFCOptions& options = head.options();
@@ -62,8 +64,8 @@ void revive_rows(std::span<const SafetensorsFile> files, PartialFC& head, Thread
       const auto positions = positions_of(file.read<int64_t>(tensor_name(block, "classes")), head, file);
       const auto order = file.read<int64_t>(tensor_name(block, "order"));
       if (order.size() != positions.size())
-        fail("{}: block {}: {} classes, {} places in the order", file.path().string(), block, positions.size(),
-             order.size());
+        fail("{}: block {}: {} classes, {} places in the order", file.path().string(), block,
+             positions.size(), order.size());
       for (size_t i = 0; i < positions.size(); ++i) rows.push_back({order[i], positions[i]});
     }
   std::sort(rows.begin(), rows.end(), [](const SavedRow& a, const SavedRow& b) {
@@ -110,7 +112,8 @@ void write_centers(const std::filesystem::path& path, PartialFC& head, ThreadTea
     store.locate(blocks[i].positions, blocks[i].slots, team);
     tensors.push_back({.name = tensor_name(block, "classes"), .type = TensorType::kI64, .shape = {rows}});
     tensors.push_back({.name = tensor_name(block, "order"), .type = TensorType::kI64, .shape = {rows}});
-    tensors.push_back({.name = tensor_name(block, "records"), .type = TensorType::kF32, .shape = {rows, record_size}});
+    tensors.push_back(
+        {.name = tensor_name(block, "records"), .type = TensorType::kF32, .shape = {rows, record_size}});
   }
   SafetensorsWriter writer(path, tensors, describe(head));
   Matrix<float> records;

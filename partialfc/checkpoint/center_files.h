@@ -17,7 +17,7 @@
 
 namespace partialfc {
 
-std::string center_file_name(int rank, int world_size);   // "centers-00001-of-00002.safetensors"
+std::string center_file_name(int rank, int world_size);  // "centers-00001-of-00002.safetensors"
 
 // Writes the rows of this rank.
 void write_centers(const std::filesystem::path& path, PartialFC& head, ThreadTeam& team);

@@ -20,7 +20,8 @@ PartialFCOptions options() {
 
 void take_step(PartialFC& head, Communicator& comm, int64_t step, Matrix<float>& dx) {
   Matrix<float> x(4, kDim);
-  RandomStream random(1, Purpose::kSyntheticData, static_cast<uint64_t>(step), static_cast<uint64_t>(comm.rank()));
+  RandomStream random(1, Purpose::kSyntheticData, static_cast<uint64_t>(step),
+                      static_cast<uint64_t>(comm.rank()));
   std::vector<int64_t> labels(4);
   for (int64_t i = 0; i < x.size(); ++i) x.data()[i] = static_cast<float>(random.normal());
   for (int64_t& label : labels) label = random.below(kClasses);

@@ -31,7 +31,7 @@ class ClassSampler {
                   std::span<int64_t> active) const;
 
   ClassPlacement placement_;
-  int64_t total_;   // round(r · C), at least 1
+  int64_t total_;  // round(r · C), at least 1
   uint64_t seed_;
 };
 

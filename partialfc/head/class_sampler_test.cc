@@ -22,7 +22,7 @@ std::vector<int64_t> sampled(const ClassSampler& sampler, int64_t step, Range bl
 TEST(ClassSampler, TakesAllPositivesAndFillsUpTheShare) {
   const ClassPlacement placement(100000, 1);
   const ClassSampler sampler(placement, 0.1, 5);
-  const std::vector<int64_t> positives = {0, 17, 1800, 4242, 99999};   // at most two in a block
+  const std::vector<int64_t> positives = {0, 17, 1800, 4242, 99999};  // at most two in a block
   const auto active = sampled(sampler, 3, {0, 4096}, positives);
   EXPECT_EQ(active.size(), 10000u);
   const std::set<int64_t> distinct(active.begin(), active.end());
@@ -33,12 +33,12 @@ TEST(ClassSampler, TakesAllPositivesAndFillsUpTheShare) {
 }
 
 TEST(ClassSampler, PositivesBeyondTheShareEnlargeTheSet) {
-  const ClassPlacement placement(1000, 1);   // blocks of one position
+  const ClassPlacement placement(1000, 1);  // blocks of one position
   const ClassSampler sampler(placement, 0.01, 5);
   std::vector<int64_t> positives;
   for (int64_t position = 0; position < 500; ++position) positives.push_back(position);
   const auto active = sampled(sampler, 0, {0, 1000}, positives);
-  EXPECT_EQ(active.size(), 505u);   // 500 positives, and the five shares that fall on the other half
+  EXPECT_EQ(active.size(), 505u);  // 500 positives, and the five shares that fall on the other half
 }
 
 TEST(ClassSampler, RateOneTakesEveryClass) {
@@ -70,7 +70,7 @@ TEST(ClassSampler, DoesNotDependOnRanksOrThreads) {
 // Each negative equally often, and pairs of one block independently, over steps.
 TEST(ClassSampler, NegativesAreUniform) {
   const ClassPlacement placement(4096 * 24, 1);
-  const ClassSampler sampler(placement, 0.25, 5);   // 6 of a block's 24
+  const ClassSampler sampler(placement, 0.25, 5);  // 6 of a block's 24
   const int steps = 20000;
   std::vector<int> hits(24), pairs(24 * 24);
   for (int step = 0; step < steps; ++step) {
@@ -93,7 +93,8 @@ TEST(ClassSampler, NegativesAreUniform) {
 
 TEST(ClassSampler, RatesOutsideTheirRangeAreRefused) {
   const ClassPlacement placement(10, 1);
-  for (double rate : {0.0, -0.1, 1.1, std::nan("")}) EXPECT_THROW(ClassSampler(placement, rate, 1), UsageError);
+  for (double rate : {0.0, -0.1, 1.1, std::nan("")})
+    EXPECT_THROW(ClassSampler(placement, rate, 1), UsageError);
 }
 
 }  // namespace

@@ -9,7 +9,7 @@
 namespace partialfc {
 
 namespace {
-constexpr double kMaxCosine = 1 - 1e-7;   // arccos and its derivative stay finite
+constexpr double kMaxCosine = 1 - 1e-7;  // arccos and its derivative stay finite
 }  // namespace
 
 void MarginOptions::validate() const {

@@ -11,10 +11,10 @@
 namespace partialfc {
 
 struct MarginOptions {
-  float scale = 64;   // s > 0
-  float m1 = 1;       // multiplies the angle, > 0
-  float m2 = 0;       // added to the angle, radians, >= 0
-  float m3 = 0;       // taken from the cosine
+  float scale = 64;  // s > 0
+  float m1 = 1;      // multiplies the angle, > 0
+  float m2 = 0;      // added to the angle, radians, >= 0
+  float m3 = 0;      // taken from the cosine
   // ψ' = 1 in place of the derivative, as the PyTorch peer has it: for comparing runs.
   bool detached = false;
   // Inter-class filtering: a negative whose cosine is above it leaves the sum. 1 or more: none does.

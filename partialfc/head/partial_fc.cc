@@ -14,14 +14,12 @@ namespace partialfc {
 
 namespace {
 
-constexpr float kEpsilon = 1e-12f;       // of the normalisations
-constexpr int64_t kTile = 256;           // active centers visited at once: their rows stay in the L2 cache
-constexpr double kSmallestSum = 1e-30;   // a Z⁻ below it has lost digits, or has no terms
-constexpr float kFiltered = 4;           // no cosine: above every filter, so exp_sum() leaves it out
+constexpr float kEpsilon = 1e-12f;      // of the normalisations
+constexpr int64_t kTile = 256;          // active centers visited at once: their rows stay in the L2 cache
+constexpr double kSmallestSum = 1e-30;  // a Z⁻ below it has lost digits, or has no terms
+constexpr float kFiltered = 4;          // no cosine: above every filter, so exp_sum() leaves it out
 
-float inverse_norm(const float* v, int64_t dim) {
-  return 1 / std::max(std::sqrt(dot(v, v, dim)), kEpsilon);
-}
+float inverse_norm(const float* v, int64_t dim) { return 1 / std::max(std::sqrt(dot(v, v, dim)), kEpsilon); }
 
 // Gradient by v of v̂ = v/max(‖v‖, ε) from the gradient by v̂, in place; below ε the map is linear.
 void through_normalization(const float* unit, float inverse, float* gradient, int64_t dim) {
@@ -36,20 +34,20 @@ float fixed_shift(float s) { return std::max(0.0f, s - 64); }
 
 struct PartialFC::Step {
   // The global batch: its N rows that take part, the same on every rank.
-  Matrix<float> features;             // x̂ (N, D)
-  std::vector<int64_t> labels;        // (N) class ids
-  std::vector<int64_t> padded_rows;   // (N) row in the padded global batch
+  Matrix<float> features;            // x̂ (N, D)
+  std::vector<int64_t> labels;       // (N) class ids
+  std::vector<int64_t> padded_rows;  // (N) row in the padded global batch
   bool finite = true;
   bool out_of_range = false;
 
   // The active classes of this rank, in the order of their slots.
-  std::vector<int64_t> slots;          // (S)
-  std::vector<float> inverse_norms;    // (S)
+  std::vector<int64_t> slots;        // (S)
+  std::vector<float> inverse_norms;  // (S)
   struct Target {
-    int64_t column, sample;            // active class, row of features
-    double cosine, coefficient;        // coefficient: (s/N)(p − 1)ψ'
+    int64_t column, sample;      // active class, row of features
+    double cosine, coefficient;  // coefficient: (s/N)(p − 1)ψ'
   };
-  std::vector<Target> targets;         // those whose class lives here, by rising column
+  std::vector<Target> targets;  // those whose class lives here, by rising column
 
   // Sums of the softmax. E is kept tile by tile: tile t is (N, columns of t) at N · t · kTile.
   std::vector<float> exponentials;       // E
@@ -58,8 +56,8 @@ struct PartialFC::Step {
   std::vector<float> reduced;            // message of collective 2: Z⁻ (N), z_y (N), flag
   std::vector<float> shifts;             // κ (N)
 
-  std::vector<float> weights;            // (s/N) / (Z⁻_n + E_ny), (N)
-  Matrix<float> weighted_features;       // weights_n · x̂_n (N, D)
+  std::vector<float> weights;       // (s/N) / (Z⁻_n + E_ny), (N)
+  Matrix<float> weighted_features;  // weights_n · x̂_n (N, D)
 
   int64_t samples() const { return std::ssize(labels); }
   int64_t active() const { return std::ssize(slots); }
@@ -107,14 +105,14 @@ HeadStep PartialFC::forward(int64_t step, MatrixView<const float> features, std:
             "{} rows, {} labels, at most {}", features.rows, labels.size(), options_.max_batch);
   PFC_CHECK(features.cols == options_.dim && feature_gradients.cols == options_.dim &&
             feature_gradients.rows == features.rows);
-  exchange_features(features, labels);   // collective 1
+  exchange_features(features, labels);  // collective 1
   activate_classes(step);
   step_->shifts.assign(step_->samples(), fixed_shift(options_.margin.scale));
   visit_centers(step_->shifts, false);
-  reduce_sums();                         // collective 2
+  reduce_sums();  // collective 2
   const double loss = finish_softmax();
   for (int64_t n = 0; n < features.rows; ++n) std::fill_n(feature_gradients[n], options_.dim, 0.0f);
-  if (step_->finite) scatter_feature_gradients(features, labels, feature_gradients);   // collective 3
+  if (step_->finite) scatter_feature_gradients(features, labels, feature_gradients);  // collective 3
   return {loss, step_->samples(), step_->active(), step_->finite, step_->out_of_range};
 }
 
@@ -154,7 +152,7 @@ void PartialFC::exchange_features(MatrixView<const float> features, std::span<co
 
 void PartialFC::activate_classes(int64_t step_number) {
   Step& step = *step_;
-  std::vector<std::pair<int64_t, int64_t>> owned;   // (position, sample) of the samples whose class lives here
+  std::vector<std::pair<int64_t, int64_t>> owned;  // (position, sample) of the samples whose class lives here
   for (int64_t n = 0; n < step.samples(); ++n) {
     const int64_t position = placement_.position_of(step.labels[n]);
     if (position >= store_->positions().first && position < store_->positions().last)
@@ -201,14 +199,14 @@ void PartialFC::visit_centers(std::span<const float> shifts, bool only_max) {
     const Range tiles = part_of(step.tiles(), team_.size(), thread);
     for (int64_t tile = tiles.first; tile < tiles.last; ++tile) {
       const Range columns = step.columns(tile);
-      const auto w = centers.view().rows_from(0, columns.size());   // (T, D)
+      const auto w = centers.view().rows_from(0, columns.size());  // (T, D)
       store_->gather(step.slots_of(columns), w);
       for (int64_t j = 0; j < columns.size(); ++j) {
         const float inverse = inverse_norm(w[j], dim);
         step.inverse_norms[columns.first + j] = inverse;
         scale(inverse, w[j], w[j], dim);
       }
-      const auto e = step.tile_exponentials(columns);   // (N, T): cosines, then E
+      const auto e = step.tile_exponentials(columns);  // (N, T): cosines, then E
       gemm(Transpose::kNo, Transpose::kYes, 1, step.features.view(), w, 0, e);
       for (Step::Target& target : step.targets_of(columns)) {
         const int64_t j = target.column - columns.first;
@@ -245,8 +243,7 @@ void PartialFC::reduce_sums() {
   message.assign(2 * samples + 1, 0.0f);
   std::copy_n(step.sums[0].begin(), samples, message.begin());
   for (const Step::Target& target : step.targets)
-    message[samples + target.sample] =
-        static_cast<float>(target_logit(options_.margin, target.cosine).logit);
+    message[samples + target.sample] = static_cast<float>(target_logit(options_.margin, target.cosine).logit);
   bool finite = step.finite && all_finite(message.data() + samples, samples) &&
                 all_finite(step.inverse_norms.data(), step.active());
   for (int64_t n = 0; n < samples; ++n)
@@ -269,7 +266,7 @@ void PartialFC::reduce_sums_shifted() {
   step.shifts = step.sums[0];
   comm_.all_reduce(std::span(step.shifts), ReduceOp::kMax).wait();
   for (float& shift : step.shifts)
-    if (std::isinf(shift)) shift = 0;   // no negative at all: nothing will be summed
+    if (std::isinf(shift)) shift = 0;  // no negative at all: nothing will be summed
   visit_centers(step.shifts, false);
   std::vector<float> sums(step.sums[0]);
   bool finite = all_finite(step.u[0].data(), step.u[0].size());
@@ -287,12 +284,12 @@ double PartialFC::finish_softmax() {
   step.weights.resize(samples);
   step.weighted_features.resize(samples, options_.dim);
   const double s_over_n = options_.margin.scale / static_cast<double>(std::max<int64_t>(1, samples));
-  std::vector<double> target_minus_one(samples);   // p_y − 1 = −Z⁻/(Z⁻ + E_y)
+  std::vector<double> target_minus_one(samples);  // p_y − 1 = −Z⁻/(Z⁻ + E_y)
   double loss = 0;
   for (int64_t n = 0; n < samples; ++n) {
     const double negatives = step.reduced[n];
     const double log_target = double{step.reduced[samples + n]} - step.shifts[n];
-    const double log_ratio = std::log(negatives) - log_target;   // log(Z⁻/E_y), −infinity without negatives
+    const double log_ratio = std::log(negatives) - log_target;  // log(Z⁻/E_y), −infinity without negatives
     loss += log_ratio > 0 ? log_ratio + std::log1p(std::exp(-log_ratio)) : std::log1p(std::exp(log_ratio));
     const double sum = negatives + std::exp(log_target);
     step.weights[n] = static_cast<float>(s_over_n / sum);
@@ -300,8 +297,8 @@ double PartialFC::finish_softmax() {
     scale(step.weights[n], step.features[n], step.weighted_features[n], options_.dim);
   }
   for (Step::Target& target : step.targets)
-    target.coefficient = s_over_n * target_minus_one[target.sample] *
-                         target_logit(options_.margin, target.cosine).derivative;
+    target.coefficient =
+        s_over_n * target_minus_one[target.sample] * target_logit(options_.margin, target.cosine).derivative;
   loss /= static_cast<double>(std::max<int64_t>(1, samples));
   return loss;
 }
@@ -348,8 +345,8 @@ void PartialFC::update(double learning_rate, double gradient_scale) {
       const auto records = record_tile.view().rows_from(0, columns.size());
       const auto gradients = gradient_tile.view().rows_from(0, columns.size());
       store_->gather(step.slots_of(columns), records);
-      gemm(Transpose::kYes, Transpose::kNo, 1, step.tile_exponentials(columns),
-           step.weighted_features.view(), 0, gradients);
+      gemm(Transpose::kYes, Transpose::kNo, 1, step.tile_exponentials(columns), step.weighted_features.view(),
+           0, gradients);
       for (const Step::Target& target : step.targets_of(columns))
         add_scaled(static_cast<float>(target.coefficient), step.features[target.sample],
                    gradients[target.column - columns.first], dim);
@@ -359,7 +356,8 @@ void PartialFC::update(double learning_rate, double gradient_scale) {
         through_normalization(unit.data(), inverse, gradients[j], dim);
         if (gradient_scale != 1) scale(static_cast<float>(gradient_scale), gradients[j], gradients[j], dim);
         float* w = records[j];
-        optimizer_step(options_.optimizer, learning_rate, updates_, gradients[j], w, w + dim, w + 2 * dim, dim);
+        optimizer_step(options_.optimizer, learning_rate, updates_, gradients[j], w, w + dim, w + 2 * dim,
+                       dim);
       }
       store_->scatter(step.slots_of(columns), records);
     }

@@ -26,10 +26,10 @@
 namespace partialfc {
 
 struct PartialFCOptions {
-  int64_t num_classes = 0;   // C
-  int64_t dim = 0;           // D
-  int64_t max_batch = 0;     // the most rows any rank brings to a step; equal on all ranks
-  double sample_rate = 1;    // r
+  int64_t num_classes = 0;  // C
+  int64_t dim = 0;          // D
+  int64_t max_batch = 0;    // the most rows any rank brings to a step; equal on all ranks
+  double sample_rate = 1;   // r
   uint64_t seed = 0;
   MarginOptions margin;
   OptimizerOptions optimizer;
@@ -61,14 +61,14 @@ class PartialFC {
 
   const PartialFCOptions& options() const { return options_; }
   const ClassPlacement& placement() const { return placement_; }
-  Range blocks() const { return blocks_; }   // of this rank
+  Range blocks() const { return blocks_; }  // of this rank
   CenterStore& store() { return *store_; }
   // Steps that update() has applied; AdamW's t. Part of the state: restore it with the rows.
   int64_t updates() const { return updates_; }
   void set_updates(int64_t updates) { updates_ = updates; }
 
  private:
-  struct Step;   // what forward() leaves for update()
+  struct Step;  // what forward() leaves for update()
 
   void exchange_features(MatrixView<const float> features, std::span<const int64_t> labels);
   void activate_classes(int64_t step);

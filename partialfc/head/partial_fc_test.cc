@@ -21,14 +21,15 @@ struct Case {
   double rate = 1;
   MarginOptions margin;
   OptimizerOptions optimizer;
-  std::vector<int64_t> batches = {5, 3, 0, 7};   // rows of each quarter of the global batch
+  std::vector<int64_t> batches = {5, 3, 0, 7};  // rows of each quarter of the global batch
   int steps = 3;
 };
 
 void PrintTo(const Case& test, std::ostream* out) { *out << test.name; }
 
 constexpr uint64_t kSeed = 99;
-constexpr double kRate = 5e-4;   // small enough that a step does not turn a center round, which would amplify rounding
+constexpr double kRate =
+    5e-4;  // small enough that a step does not turn a center round, which would amplify rounding
 
 // The whole problem in float64, kept by class id.
 class ReferenceModel {
@@ -71,7 +72,8 @@ class ReferenceModel {
     std::sort(positives.begin(), positives.end());
     positives.erase(std::unique(positives.begin(), positives.end()), positives.end());
     ThreadTeam team(1);
-    ClassSampler(placement, test_.rate, kSeed).sample(step, {0, placement.num_blocks()}, positives, active, team);
+    ClassSampler(placement, test_.rate, kSeed)
+        .sample(step, {0, placement.num_blocks()}, positives, active, team);
     for (int64_t& position : active) position = placement.class_at(position);
     return active;
   }
@@ -108,7 +110,7 @@ std::vector<int64_t> random_labels(int64_t rows, int64_t classes, int64_t step) 
   std::vector<int64_t> labels(rows);
   RandomStream random(5, Purpose::kSyntheticData, static_cast<uint64_t>(step));
   for (int64_t& label : labels) label = random.below(classes);
-  if (rows > 4) labels[1] = -1, labels[4] = labels[2];   // one row to leave out, one class twice
+  if (rows > 4) labels[1] = -1, labels[4] = labels[2];  // one row to leave out, one class twice
   return labels;
 }
 
@@ -121,8 +123,13 @@ Range rows_of(const Case& test, int rank, int ranks) {
 }
 
 PartialFCOptions options_of(const Case& test) {
-  return {.num_classes = test.classes, .dim = test.dim, .max_batch = 16, .sample_rate = test.rate, .seed = kSeed,
-          .margin = test.margin, .optimizer = test.optimizer};
+  return {.num_classes = test.classes,
+          .dim = test.dim,
+          .max_batch = 16,
+          .sample_rate = test.rate,
+          .seed = kSeed,
+          .margin = test.margin,
+          .optimizer = test.optimizer};
 }
 
 std::vector<float> record_of(PartialFC& head, int64_t position, ThreadTeam& team) {
@@ -177,8 +184,8 @@ void compare_with_reference(const Case& test, int ranks, int threads) {
     for (int64_t position = owned.first; position < owned.last; ++position) {
       const auto got = record_of(head, position, team);
       const auto& wanted = model.records().at(head.placement().class_at(position));
-      for (size_t i = 0; i < wanted.size(); i += test.dim)   // w, then each state vector
-        expect_near("record", &got[i], &wanted[i], test.dim, 
+      for (size_t i = 0; i < wanted.size(); i += test.dim)  // w, then each state vector
+        expect_near("record", &got[i], &wanted[i], test.dim,
                     tolerance(test) * (largest(&wanted[i], test.dim) + 1e-3));
     }
   });
@@ -195,7 +202,8 @@ const Case kCases[] = {
     {.name = "detached", .margin = {.m2 = 0.5f, .detached = true}},
     {.name = "filtered", .rate = 0.5, .margin = {.m3 = 0.4f, .filter_above = 0.25f}},
     {.name = "no_momentum_no_decay", .optimizer = {.momentum = 0, .weight_decay = 0}},
-    {.name = "adamw", .rate = 0.3,
+    {.name = "adamw",
+     .rate = 0.3,
      .optimizer = {.kind = OptimizerOptions::Kind::kAdamW, .weight_decay = 0.1f, .epsilon = 1}},
     {.name = "large_scale", .margin = {.scale = 90, .m3 = 0.1f}},
     {.name = "out_of_range", .margin = {.scale = 400}},
@@ -224,7 +232,8 @@ SingleStep run_single(const MarginOptions& margin, const Matrix<float>& x, const
   out.dx.resize(x.rows(), x.cols());
   run_ranks(1, [&](Communicator& comm) {
     ThreadTeam team(1);
-    PartialFC head({.num_classes = centers.rows(), .dim = x.cols(), .max_batch = x.rows(), .margin = margin}, comm, team);
+    PartialFC head({.num_classes = centers.rows(), .dim = x.cols(), .max_batch = x.rows(), .margin = margin},
+                   comm, team);
     for (int64_t id = 0; id < centers.rows(); ++id) {
       int64_t position = head.placement().position_of(id), slot;
       head.store().locate(std::span(&position, 1), std::span(&slot, 1), team);
@@ -246,7 +255,8 @@ TEST(PartialFCEdges, CosinesOfOneAndMinusOne) {
   const int64_t dim = 16;
   Matrix<float> centers = random_features(20, dim, 8), x(2, dim);
   for (int64_t d = 0; d < dim; ++d) x(0, d) = 2 * centers(3, d), x(1, d) = -centers(5, d);
-  for (const MarginOptions& margin : {MarginOptions{}, MarginOptions{.m2 = 0.5f}, MarginOptions{.m3 = 0.4f}}) {
+  for (const MarginOptions& margin :
+       {MarginOptions{}, MarginOptions{.m2 = 0.5f}, MarginOptions{.m3 = 0.4f}}) {
     const auto run = run_single(margin, x, {3, 5}, centers);
     EXPECT_TRUE(run.step.finite);
     EXPECT_NEAR(run.step.loss, run.expected.loss, 1e-4 * run.expected.loss);
@@ -262,11 +272,14 @@ TEST(PartialFCEdges, ALearnedSampleKeepsItsDigits) {
   // x = w_7 turned by a little: c_y = 60/64.
   std::vector<float> across(centers[9], centers[9] + dim);
   double along = 0, w_norm = 0, across_norm = 0;
-  for (int64_t d = 0; d < dim; ++d) along += double(across[d]) * centers(7, d), w_norm += double(centers(7, d)) * centers(7, d);
-  for (int64_t d = 0; d < dim; ++d) across[d] -= float(along / w_norm) * centers(7, d), across_norm += double(across[d]) * across[d];
+  for (int64_t d = 0; d < dim; ++d)
+    along += double(across[d]) * centers(7, d), w_norm += double(centers(7, d)) * centers(7, d);
+  for (int64_t d = 0; d < dim; ++d)
+    across[d] -= float(along / w_norm) * centers(7, d), across_norm += double(across[d]) * across[d];
   const double c = 60.0 / 64, s = std::sqrt(1 - c * c);
   for (int64_t d = 0; d < dim; ++d)
-    x(0, d) = static_cast<float>(c * centers(7, d) / std::sqrt(w_norm) + s * across[d] / std::sqrt(across_norm));
+    x(0, d) =
+        static_cast<float>(c * centers(7, d) / std::sqrt(w_norm) + s * across[d] / std::sqrt(across_norm));
   const auto run = run_single({}, x, {7}, centers);
   EXPECT_LT(run.expected.loss, 1e-12);
   EXPECT_GT(run.expected.loss, 0);
@@ -290,15 +303,18 @@ TEST(PartialFCEdges, ZeroFeatures) {
 }
 
 TEST(PartialFCEdges, AnEmptyFilteredSetIsNoFault) {
-  const auto run = run_single({.filter_above = -1}, random_features(3, 8, 9), {1, 2, 3}, random_features(20, 8, 8));
+  const auto run =
+      run_single({.filter_above = -1}, random_features(3, 8, 9), {1, 2, 3}, random_features(20, 8, 8));
   EXPECT_TRUE(run.step.finite);
   EXPECT_EQ(run.step.loss, 0);
   for (int64_t i = 0; i < run.dx.size(); ++i) EXPECT_EQ(run.dx.data()[i], 0);
 }
 
 TEST(PartialFCEdges, OutOfRangeIsTakenAndReported) {
-  EXPECT_TRUE(run_single({.scale = 400}, random_features(3, 8, 9), {1, 2, 3}, random_features(20, 8, 8)).step.out_of_range);
-  EXPECT_FALSE(run_single({.scale = 64}, random_features(3, 8, 9), {1, 2, 3}, random_features(20, 8, 8)).step.out_of_range);
+  EXPECT_TRUE(run_single({.scale = 400}, random_features(3, 8, 9), {1, 2, 3}, random_features(20, 8, 8))
+                  .step.out_of_range);
+  EXPECT_FALSE(run_single({.scale = 64}, random_features(3, 8, 9), {1, 2, 3}, random_features(20, 8, 8))
+                   .step.out_of_range);
 }
 
 TEST(PartialFCEdges, NothingChangesWhenARankBringsNaN) {
@@ -320,7 +336,7 @@ TEST(PartialFCEdges, NothingChangesWhenARankBringsNaN) {
         const auto record = record_of(head, p, team);
         EXPECT_TRUE(std::equal(initial.begin(), initial.end(), record.begin()));
       }
-      x(2, 3) = 1;   // the next step is as if nothing had been
+      x(2, 3) = 1;  // the next step is as if nothing had been
       EXPECT_TRUE(head.forward(1, x.view(), labels, dx.view()).finite);
     });
 }
@@ -341,16 +357,20 @@ TEST(PartialFCEdges, ABatchWithoutSamplesDoesNothing) {
 
 TEST(PartialFCEdges, BadLabelsAndTooManyRanksAreRefused) {
   const Case test;
-  EXPECT_THROW(run_ranks(1, [&](Communicator& comm) {
-    ThreadTeam team(1);
-    PartialFC head(options_of(test), comm, team);
-    Matrix<float> x = random_features(1, test.dim, 0), dx(1, test.dim);
-    head.forward(0, x.view(), std::vector<int64_t>{test.classes}, dx.view());
-  }), Error);
-  EXPECT_THROW(run_ranks(3, [&](Communicator& comm) {
-    ThreadTeam team(1);
-    PartialFC head({.num_classes = 2, .dim = 4, .max_batch = 1}, comm, team);
-  }), UsageError);
+  EXPECT_THROW(run_ranks(1,
+                         [&](Communicator& comm) {
+                           ThreadTeam team(1);
+                           PartialFC head(options_of(test), comm, team);
+                           Matrix<float> x = random_features(1, test.dim, 0), dx(1, test.dim);
+                           head.forward(0, x.view(), std::vector<int64_t>{test.classes}, dx.view());
+                         }),
+               Error);
+  EXPECT_THROW(run_ranks(3,
+                         [&](Communicator& comm) {
+                           ThreadTeam team(1);
+                           PartialFC head({.num_classes = 2, .dim = 4, .max_batch = 1}, comm, team);
+                         }),
+               UsageError);
 }
 
 TEST(PartialFCTraffic, ThreeCollectivesOfTheStatedSize) {

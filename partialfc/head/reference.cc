@@ -32,12 +32,12 @@ void through_normalization(const double* v, const double* unit, double* gradient
   const double norm = norm_of(v, dim);
   double along = 0;
   for (int64_t d = 0; d < dim; ++d) along += gradient[d] * unit[d];
-  if (norm < kEpsilon) along = 0;   // there v/ε is linear
+  if (norm < kEpsilon) along = 0;  // there v/ε is linear
   for (int64_t d = 0; d < dim; ++d) gradient[d] = (gradient[d] - along * unit[d]) / std::max(norm, kEpsilon);
 }
 
 struct Pointwise {
-  double z, derivative;   // derivative: dz/dc / s
+  double z, derivative;  // derivative: dz/dc / s
 };
 
 Pointwise on_target(const MarginOptions& margin, double c) {
@@ -78,8 +78,7 @@ HeadResult margin_softmax(const MarginOptions& margin, const Matrix<double>& x, 
     result.loss += std::log1p(negatives_over_target) / samples;
     for (int64_t j = 0; j < active; ++j) {
       const double ratio = std::exp(z[j] - z[y[n]]) / (1 + negatives_over_target);
-      const double p_minus_one_hot =
-          j == y[n] ? -negatives_over_target / (1 + negatives_over_target) : ratio;
+      const double p_minus_one_hot = j == y[n] ? -negatives_over_target / (1 + negatives_over_target) : ratio;
       const double dc = margin.scale / samples * p_minus_one_hot * derivative[j];
       for (int64_t d = 0; d < dim; ++d) {
         result.dx(n, d) += dc * w_unit(j, d);

@@ -12,9 +12,9 @@
 namespace partialfc::reference {
 
 struct HeadResult {
-  double loss = 0;              // mean over samples whose label is not −1
-  Matrix<double> dx;            // (N, D), zero where the label is −1
-  Matrix<double> dw;            // (S, D), without weight decay
+  double loss = 0;    // mean over samples whose label is not −1
+  Matrix<double> dx;  // (N, D), zero where the label is −1
+  Matrix<double> dw;  // (S, D), without weight decay
 };
 
 // x (N, D): features; y (N): column of the label among the active centers, or −1; w (S, D): the active centers.

@@ -42,16 +42,17 @@ TEST_P(ReferenceGradient, IsTheNumericalDerivativeOfTheLoss) {
 
 INSTANTIATE_TEST_SUITE_P(Margins, ReferenceGradient,
                          testing::Values(MarginOptions{.scale = 8}, MarginOptions{.scale = 16, .m2 = 0.5f},
-                                         MarginOptions{.scale = 16, .m3 = 0.4f}, MarginOptions{.scale = 4, .m1 = 3},
+                                         MarginOptions{.scale = 16, .m3 = 0.4f},
+                                         MarginOptions{.scale = 4, .m1 = 3},
                                          MarginOptions{.scale = 8, .m1 = 0.9f, .m2 = 0.4f, .m3 = 0.15f},
                                          MarginOptions{.scale = 8, .m3 = 0.2f, .filter_above = 0.3f}));
 
 // Two classes, plain softmax: loss = log(1 + exp(s (c_0 − c_1))), by hand.
 TEST(Reference, TwoClassesByHand) {
   Matrix<double> x(1, 2), w(2, 2);
-  x(0, 0) = 3;                    // x̂ = (1, 0)
-  w(0, 1) = 2;                    // c_0 = 0
-  w(1, 0) = 0.6, w(1, 1) = 0.8;   // c_1 = 0.6
+  x(0, 0) = 3;                   // x̂ = (1, 0)
+  w(0, 1) = 2;                   // c_0 = 0
+  w(1, 0) = 0.6, w(1, 1) = 0.8;  // c_1 = 0.6
   const auto result = reference::margin_softmax({.scale = 5}, x, std::vector<int64_t>{0}, w);
   EXPECT_NEAR(result.loss, std::log(1 + std::exp(3.0)), 1e-12);
   const double p = 1 / (1 + std::exp(-3.0));

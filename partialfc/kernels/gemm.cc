@@ -15,8 +15,8 @@ Shape check_shapes(Transpose transpose_a, Transpose transpose_b, MatrixView<cons
   const bool ta = transpose_a == Transpose::kYes, tb = transpose_b == Transpose::kYes;
   const int64_t m = ta ? a.cols : a.rows, k = ta ? a.rows : a.cols;
   const int64_t k_of_b = tb ? b.cols : b.rows, n = tb ? b.rows : b.cols;
-  PFC_CHECK(k == k_of_b && c.rows == m && c.cols == n, "({}, {}) x ({}, {}) into ({}, {})", m, k,
-            k_of_b, n, c.rows, c.cols);
+  PFC_CHECK(k == k_of_b && c.rows == m && c.cols == n, "({}, {}) x ({}, {}) into ({}, {})", m, k, k_of_b, n,
+            c.rows, c.cols);
   return {m, n, k};
 }
 

@@ -16,15 +16,16 @@ void OptimizerOptions::validate() const {
 
 namespace {
 
-void sgd_step(const OptimizerOptions& options, float learning_rate, const float* g, float* w, float* m, int64_t n) {
+void sgd_step(const OptimizerOptions& options, float learning_rate, const float* g, float* w, float* m,
+              int64_t n) {
   for (int64_t i = 0; i < n; ++i) {
     m[i] = options.momentum * m[i] + (g[i] + options.weight_decay * w[i]);
     w[i] -= learning_rate * m[i];
   }
 }
 
-void adamw_step(const OptimizerOptions& options, float learning_rate, int64_t t, const float* g, float* w, float* m,
-                float* v, int64_t n) {
+void adamw_step(const OptimizerOptions& options, float learning_rate, int64_t t, const float* g, float* w,
+                float* m, float* v, int64_t n) {
   const auto steps = static_cast<double>(t);
   const auto m_correction = static_cast<float>(1 / (1 - std::pow(double{options.beta1}, steps)));
   const auto v_correction = static_cast<float>(1 / (1 - std::pow(double{options.beta2}, steps)));
@@ -38,8 +39,8 @@ void adamw_step(const OptimizerOptions& options, float learning_rate, int64_t t,
 
 }  // namespace
 
-void optimizer_step(const OptimizerOptions& options, double learning_rate, int64_t t, const float* g, float* w,
-                    float* m, float* v, int64_t n) {
+void optimizer_step(const OptimizerOptions& options, double learning_rate, int64_t t, const float* g,
+                    float* w, float* m, float* v, int64_t n) {
   const auto rate = static_cast<float>(learning_rate);
   if (options.kind == OptimizerOptions::Kind::kSgd) {
     sgd_step(options, rate, g, w, m, n);

@@ -14,8 +14,8 @@ namespace partialfc {
 struct OptimizerOptions {
   enum class Kind { kSgd, kAdamW };
   Kind kind = Kind::kSgd;
-  float momentum = 0.9f;       // μ (SGD)
-  float weight_decay = 5e-4f;  // λ
+  float momentum = 0.9f;                                // μ (SGD)
+  float weight_decay = 5e-4f;                           // λ
   float beta1 = 0.9f, beta2 = 0.999f, epsilon = 1e-8f;  // AdamW
 
   // Numbers kept for each weight besides itself: m, or m and v.
@@ -25,7 +25,7 @@ struct OptimizerOptions {
 };
 
 // Gradient g, weights w, moments m and v (v null for SGD): (n) each. Step t >= 1.
-void optimizer_step(const OptimizerOptions& options, double learning_rate, int64_t t, const float* g, float* w,
-                    float* m, float* v, int64_t n);
+void optimizer_step(const OptimizerOptions& options, double learning_rate, int64_t t, const float* g,
+                    float* w, float* m, float* v, int64_t n);
 
 }  // namespace partialfc

@@ -14,8 +14,8 @@ TEST(OptimizerStep, SgdTwoStepsByHand) {
   float w = 2, m = 0;
   const float g = 1;
   optimizer_step(sgd, 0.5, 1, &g, &w, &m, nullptr, 1);
-  EXPECT_EQ(m, 1.5f);    // 0.5·0 + 1 + 0.25·2
-  EXPECT_EQ(w, 1.25f);   // 2 − 0.5·1.5
+  EXPECT_EQ(m, 1.5f);   // 0.5·0 + 1 + 0.25·2
+  EXPECT_EQ(w, 1.25f);  // 2 − 0.5·1.5
   optimizer_step(sgd, 0.5, 2, &g, &w, &m, nullptr, 1);
   EXPECT_EQ(m, 0.75f + 1 + 0.3125f);
   EXPECT_EQ(w, 1.25f - 0.5f * 2.0625f);

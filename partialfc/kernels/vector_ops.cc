@@ -6,8 +6,8 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "partialfc/kernels/vector_ops.cc"
-#include <hwy/foreach_target.h>  // compiles this file once for each instruction set
 #include <hwy/contrib/math/math-inl.h>
+#include <hwy/foreach_target.h>  // compiles this file once for each instruction set
 #include <hwy/highway.h>
 
 HWY_BEFORE_NAMESPACE();
@@ -59,9 +59,8 @@ void AddScaled(float factor, const float* HWY_RESTRICT x, float* HWY_RESTRICT y,
   const auto f = hn::Set(d, factor);
   for_vectors(
       n,
-      [&](int64_t i) HWY_ATTR {
-        hn::StoreU(hn::MulAdd(f, hn::LoadU(d, x + i), hn::LoadU(d, y + i)), d, y + i);
-      },
+      [&](int64_t i)
+          HWY_ATTR { hn::StoreU(hn::MulAdd(f, hn::LoadU(d, x + i), hn::LoadU(d, y + i)), d, y + i); },
       [&](int64_t i, size_t count) HWY_ATTR {
         for (size_t j = 0; j < count; ++j) y[i + j] += factor * x[i + j];
       });

@@ -46,7 +46,7 @@ TEST_P(VectorOps, DotScaleAddScaled) {
       EXPECT_EQ(scaled[offset + i], -2.5f * a[offset + i]);
       EXPECT_NEAR(added[offset + i], b[offset + i] + 0.25f * a[offset + i], 2e-7);
     }
-    EXPECT_EQ(scaled[offset + n], 9.0f);   // nothing past the end
+    EXPECT_EQ(scaled[offset + n], 9.0f);  // nothing past the end
   });
 }
 
@@ -75,11 +75,14 @@ TEST_P(VectorOps, ExpSumAndMaxLogit) {
       EXPECT_NEAR(sum, expected_sum, 1e-5f * expected_sum);
       // s · c is rounded to float32 before exp: a relative error of |s · c| · 2^-24, and a few units of exp's own.
       for (int64_t i = 0; i < n; ++i)
-        EXPECT_NEAR(got[offset + i], expected[offset + i], (2 * options.scale + 8) * 6e-8f * expected[offset + i]);
+        EXPECT_NEAR(got[offset + i], expected[offset + i],
+                    (2 * options.scale + 8) * 6e-8f * expected[offset + i]);
       const float largest = max_logit(options, cosines.data() + offset, n);
       const float expected_max = reference::max_logit(options, cosines.data() + offset, n);
-      if (std::isinf(expected_max)) EXPECT_EQ(largest, expected_max);
-      else EXPECT_NEAR(largest, expected_max, 1e-5f * options.scale);
+      if (std::isinf(expected_max))
+        EXPECT_EQ(largest, expected_max);
+      else
+        EXPECT_NEAR(largest, expected_max, 1e-5f * options.scale);
     });
 }
 

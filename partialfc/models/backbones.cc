@@ -17,14 +17,17 @@ struct NamedDepths {
 };
 
 constexpr NamedDepths kIResNets[] = {
-    {"iresnet18", {2, 2, 2, 2}},   {"iresnet34", {3, 4, 6, 3}},    {"iresnet50", {3, 4, 14, 3}},
+    {"iresnet18", {2, 2, 2, 2}},    {"iresnet34", {3, 4, 6, 3}},    {"iresnet50", {3, 4, 14, 3}},
     {"iresnet100", {3, 13, 30, 3}}, {"iresnet200", {6, 26, 60, 6}},
 };
 
 IResNetStages small_stages(const BackboneOptions& options) {
-  if (options.width < 1 || options.width > 4096) fail_usage("backbone.width = {}: must be 1 to 4096", options.width);
-  if (options.stages < 1 || options.stages > 6) fail_usage("backbone.stages = {}: must be 1 to 6", options.stages);
-  if (options.depth < 1 || options.depth > 100) fail_usage("backbone.depth = {}: must be 1 to 100", options.depth);
+  if (options.width < 1 || options.width > 4096)
+    fail_usage("backbone.width = {}: must be 1 to 4096", options.width);
+  if (options.stages < 1 || options.stages > 6)
+    fail_usage("backbone.stages = {}: must be 1 to 6", options.stages);
+  if (options.depth < 1 || options.depth > 100)
+    fail_usage("backbone.depth = {}: must be 1 to 100", options.depth);
   if (options.stem_stride < 1 || options.stem_stride > 2)
     fail_usage("backbone.stem_stride = {}: must be 1 or 2", options.stem_stride);
   IResNetStages stages{.stem_channels = options.width, .stem_stride = options.stem_stride};

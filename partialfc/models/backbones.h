@@ -16,13 +16,13 @@ namespace partialfc {
 struct BackboneOptions {
   std::string name = "iresnet50";
   Shape input = {3, 112, 112};
-  int64_t embedding = 512;   // D
-  double dropout = 0;        // before the last linear layer
+  int64_t embedding = 512;  // D
+  double dropout = 0;       // before the last linear layer
   // Of `small` alone:
-  int64_t width = 32;        // channels of the first stage; each further stage has twice as many
-  int64_t stages = 4;        // each halves height and width
-  int64_t depth = 1;         // blocks of a stage
-  int64_t stem_stride = 1;   // 1 or 2
+  int64_t width = 32;       // channels of the first stage; each further stage has twice as many
+  int64_t stages = 4;       // each halves height and width
+  int64_t depth = 1;        // blocks of a stage
+  int64_t stem_stride = 1;  // 1 or 2
 };
 
 std::span<const std::string> backbone_names();

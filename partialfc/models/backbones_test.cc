@@ -54,14 +54,20 @@ TEST(Backbones, FixedWeightOfFeaturesIsNotTrained) {
 }
 
 TEST(Backbones, SmallNetTakesItsShapeFromTheOptions) {
-  const Graph graph = make_backbone({.name = "small", .input = {1, 40, 36}, .embedding = 128, .width = 24, .stages = 3,
-                                     .depth = 2, .stem_stride = 2});
+  const Graph graph = make_backbone({.name = "small",
+                                     .input = {1, 40, 36},
+                                     .embedding = 128,
+                                     .width = 24,
+                                     .stages = 3,
+                                     .depth = 2,
+                                     .stem_stride = 2});
   EXPECT_EQ(graph.embedding(), 128);
   EXPECT_EQ(graph.input(), (Shape{1, 40, 36}));
   const auto shapes = shapes_of(graph);
   EXPECT_EQ(shapes.at("conv1.weight"), (std::vector<int64_t>{24, 1, 3, 3}));
   EXPECT_EQ(shapes.at("layer3.1.conv2.weight"), (std::vector<int64_t>{96, 96, 3, 3}));
-  EXPECT_EQ(shapes.at("fc.weight"), (std::vector<int64_t>{128, 96 * 3 * 3}));   // 40 × 36 → 20 × 18 → … → 3 × 3
+  EXPECT_EQ(shapes.at("fc.weight"),
+            (std::vector<int64_t>{128, 96 * 3 * 3}));  // 40 × 36 → 20 × 18 → … → 3 × 3
 }
 
 TEST(Backbones, FlopsByHand) {

@@ -12,7 +12,8 @@ using Init = TensorSpec::Init;
 
 Graph::Graph(Shape input, WeightInit weight_init) : weight_init_(weight_init) {
   if (input.channels <= 0 || input.height <= 0 || input.width <= 0)
-    fail_usage("input of {} channels, {} x {}: all must be positive", input.channels, input.height, input.width);
+    fail_usage("input of {} channels, {} x {}: all must be positive", input.channels, input.height,
+               input.width);
   operations_.push_back({.kind = Kind::kInput, .name = "input", .output = input});
 }
 
@@ -21,32 +22,47 @@ int Graph::append(Operation operation) {
   return static_cast<int>(operations_.size()) - 1;
 }
 
-int Graph::conv(int input, std::string name, int64_t channels, int64_t kernel, int64_t stride, int64_t padding,
-                int64_t groups) {
+int Graph::conv(int input, std::string name, int64_t channels, int64_t kernel, int64_t stride,
+                int64_t padding, int64_t groups) {
   const Shape& in = shape_of(input);
   const auto extent = [&](int64_t size) { return (size + 2 * padding - kernel) / stride + 1; };
   if (in.height + 2 * padding < kernel || in.width + 2 * padding < kernel)
     fail_usage("{}: a {} x {} image is too small for this backbone", name, operations_[0].output.height,
                operations_[0].output.width);
   PFC_CHECK(in.channels % groups == 0 && channels % groups == 0, "{}", name);
-  return append({.kind = Kind::kConv, .name = std::move(name), .inputs = {input},
-                 .output = {channels, extent(in.height), extent(in.width)}, .kernel_height = kernel,
-                 .kernel_width = kernel, .stride = stride, .padding = padding, .groups = groups});
+  return append({.kind = Kind::kConv,
+                 .name = std::move(name),
+                 .inputs = {input},
+                 .output = {channels, extent(in.height), extent(in.width)},
+                 .kernel_height = kernel,
+                 .kernel_width = kernel,
+                 .stride = stride,
+                 .padding = padding,
+                 .groups = groups});
 }
 
 int Graph::conv_to_point(int input, std::string name) {
   const Shape in = shape_of(input);
-  return append({.kind = Kind::kConv, .name = std::move(name), .inputs = {input}, .output = {in.channels, 1, 1},
-                 .kernel_height = in.height, .kernel_width = in.width, .groups = in.channels});
+  return append({.kind = Kind::kConv,
+                 .name = std::move(name),
+                 .inputs = {input},
+                 .output = {in.channels, 1, 1},
+                 .kernel_height = in.height,
+                 .kernel_width = in.width,
+                 .groups = in.channels});
 }
 
 int Graph::batch_norm(int input, std::string name, bool trainable_weight) {
-  return append({.kind = Kind::kBatchNorm, .name = std::move(name), .inputs = {input},
-                 .output = shape_of(input), .trainable_weight = trainable_weight});
+  return append({.kind = Kind::kBatchNorm,
+                 .name = std::move(name),
+                 .inputs = {input},
+                 .output = shape_of(input),
+                 .trainable_weight = trainable_weight});
 }
 
 int Graph::prelu(int input, std::string name) {
-  return append({.kind = Kind::kPRelu, .name = std::move(name), .inputs = {input}, .output = shape_of(input)});
+  return append(
+      {.kind = Kind::kPRelu, .name = std::move(name), .inputs = {input}, .output = shape_of(input)});
 }
 
 int Graph::add(int a, int b) {
@@ -60,12 +76,18 @@ int Graph::flatten(int input) {
 
 int Graph::dropout(int input, std::string name, double rate) {
   if (!(rate >= 0 && rate < 1)) fail_usage("dropout rate {}: must be in [0, 1)", rate);
-  return append({.kind = Kind::kDropout, .name = std::move(name), .inputs = {input},
-                 .output = shape_of(input), .rate = rate});
+  return append({.kind = Kind::kDropout,
+                 .name = std::move(name),
+                 .inputs = {input},
+                 .output = shape_of(input),
+                 .rate = rate});
 }
 
 int Graph::linear(int input, std::string name, int64_t features, bool bias) {
-  return append({.kind = Kind::kLinear, .name = std::move(name), .inputs = {input}, .output = {features},
+  return append({.kind = Kind::kLinear,
+                 .name = std::move(name),
+                 .inputs = {input},
+                 .output = {features},
                  .bias = bias});
 }
 
@@ -76,27 +98,39 @@ std::vector<TensorSpec> Graph::tensors_of(const Operation& operation) const {
   switch (operation.kind) {
     case Kind::kConv: {
       const int64_t taps = operation.kernel_height * operation.kernel_width;
-      const double fan_out = static_cast<double>(channels * taps);   // PyTorch's fan_out does not divide by the groups
+      const double fan_out =
+          static_cast<double>(channels * taps);  // PyTorch's fan_out does not divide by the groups
       const double sigma = weight_init_ == WeightInit::kIResNet ? 0.1 : std::sqrt(2 / fan_out);
       return {{.name = name + ".weight",
                .shape = {channels, in.channels / operation.groups, operation.kernel_height,
                          operation.kernel_width},
-               .init = Init::kNormal, .spread = sigma}};
+               .init = Init::kNormal,
+               .spread = sigma}};
     }
     case Kind::kBatchNorm:
-      return {{.name = name + ".weight", .shape = {channels}, .init = Init::kOne,
+      return {{.name = name + ".weight",
+               .shape = {channels},
+               .init = Init::kOne,
                .trainable = operation.trainable_weight},
               {.name = name + ".bias", .shape = {channels}},
               {.name = name + ".running_mean", .shape = {channels}, .trainable = false, .is_buffer = true},
-              {.name = name + ".running_var", .shape = {channels}, .init = Init::kOne, .trainable = false,
+              {.name = name + ".running_var",
+               .shape = {channels},
+               .init = Init::kOne,
+               .trainable = false,
                .is_buffer = true},
-              {.name = name + ".num_batches_tracked", .shape = {}, .trainable = false, .is_buffer = true,
+              {.name = name + ".num_batches_tracked",
+               .shape = {},
+               .trainable = false,
+               .is_buffer = true,
                .is_integer = true}};
     case Kind::kPRelu:
       return {{.name = name + ".weight", .shape = {channels}, .init = Init::kQuarter}};
     case Kind::kLinear: {
       const double bound = 1 / std::sqrt(static_cast<double>(in.elements()));
-      TensorSpec weight{.name = name + ".weight", .shape = {channels, in.elements()}, .init = Init::kUniform,
+      TensorSpec weight{.name = name + ".weight",
+                        .shape = {channels, in.elements()},
+                        .init = Init::kUniform,
                         .spread = bound};
       if (weight_init_ == WeightInit::kHeFanOut) {
         weight.init = Init::kNormal;
@@ -104,7 +138,8 @@ std::vector<TensorSpec> Graph::tensors_of(const Operation& operation) const {
       }
       std::vector<TensorSpec> specs = {weight};
       if (operation.bias)
-        specs.push_back({.name = name + ".bias", .shape = {channels}, .init = Init::kUniform, .spread = bound});
+        specs.push_back(
+            {.name = name + ".bias", .shape = {channels}, .init = Init::kUniform, .spread = bound});
       return specs;
     }
     case Kind::kInput:

@@ -17,7 +17,7 @@ struct IResNetStages {
     int64_t channels = 0, blocks = 0;
   };
   int64_t stem_channels = 64, stem_stride = 1;
-  std::vector<Stage> stages;   // the first block of each has stride 2
+  std::vector<Stage> stages;  // the first block of each has stride 2
 };
 
 Graph make_iresnet(const IResNetStages& stages, Shape input, int64_t embedding, double dropout);

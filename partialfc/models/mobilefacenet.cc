@@ -15,7 +15,8 @@ int conv_block(Graph& graph, int x, const std::string& name, int64_t channels, i
 }
 
 // Expand to `expanded` channels, 3×3 depthwise, project.
-int depthwise(Graph& graph, int x, const std::string& name, int64_t channels, int64_t expanded, int64_t stride) {
+int depthwise(Graph& graph, int x, const std::string& name, int64_t channels, int64_t expanded,
+              int64_t stride) {
   x = conv_block(graph, x, name + ".layers.0", expanded, 1, 1);
   x = conv_block(graph, x, name + ".layers.1", expanded, 3, stride, expanded);
   x = graph.conv(x, name + ".layers.2.layers.0", channels, 1, 1, 0);
