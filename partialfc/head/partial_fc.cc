@@ -4,78 +4,20 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <numeric>
 
 #include "partialfc/base/error.h"
-#include "partialfc/kernels/gemm.h"
-#include "partialfc/kernels/vector_ops.h"
+#include "partialfc/head/partial_fc_step.h"
 
 namespace partialfc {
 
 namespace {
 
-constexpr float kEpsilon = 1e-12f;      // of the normalisations
-constexpr int64_t kTile = 256;          // active centers visited at once: their rows stay in the L2 cache
 constexpr double kSmallestSum = 1e-30;  // a Z⁻ below it has lost digits, or has no terms
-constexpr float kFiltered = 4;          // no cosine: above every filter, so exp_sum() leaves it out
-
-float inverse_norm(const float* v, int64_t dim) { return 1 / std::max(std::sqrt(dot(v, v, dim)), kEpsilon); }
-
-// Gradient by v of v̂ = v/max(‖v‖, ε) from the gradient by v̂, in place; below ε the map is linear.
-void through_normalization(const float* unit, float inverse, float* gradient, int64_t dim) {
-  if (inverse < 1 / kEpsilon) add_scaled(-dot(gradient, unit, dim), unit, gradient, dim);
-  scale(inverse, gradient, gradient, dim);
-}
 
 // The shift that keeps exp(s·c − κ) inside float32 for |c| <= 1.
 float fixed_shift(float s) { return std::max(0.0f, s - 64); }
 
 }  // namespace
-
-struct PartialFC::Step {
-  // The global batch: its N rows that take part, the same on every rank.
-  Matrix<float> features;            // x̂ (N, D)
-  std::vector<int64_t> labels;       // (N) class ids
-  std::vector<int64_t> padded_rows;  // (N) row in the padded global batch
-  bool finite = true;
-  bool out_of_range = false;
-
-  // The active classes of this rank, in the order of their slots.
-  std::vector<int64_t> slots;        // (S)
-  std::vector<float> inverse_norms;  // (S)
-  struct Target {
-    int64_t column, sample;      // active class, row of features
-    double cosine, coefficient;  // coefficient: (s/N)(p − 1)ψ'
-  };
-  std::vector<Target> targets;  // those whose class lives here, by rising column
-
-  // Sums of the softmax. E is kept tile by tile: tile t is (N, columns of t) at N · t · kTile.
-  std::vector<float> exponentials;       // E
-  std::vector<Matrix<float>> u;          // U (N, D) of each thread
-  std::vector<std::vector<float>> sums;  // Z⁻ (N) of each thread, or maxima
-  std::vector<float> reduced;            // message of collective 2: Z⁻ (N), z_y (N), flag
-  std::vector<float> shifts;             // κ (N)
-
-  std::vector<float> weights;       // (s/N) / (Z⁻_n + E_ny), (N)
-  Matrix<float> weighted_features;  // weights_n · x̂_n (N, D)
-
-  int64_t samples() const { return std::ssize(labels); }
-  int64_t active() const { return std::ssize(slots); }
-  int64_t tiles() const { return (active() + kTile - 1) / kTile; }
-  Range columns(int64_t tile) const { return {tile * kTile, std::min((tile + 1) * kTile, active())}; }
-  std::span<const int64_t> slots_of(Range columns) const {
-    return std::span(slots).subspan(columns.first, columns.size());
-  }
-  MatrixView<float> tile_exponentials(Range columns) {
-    return {exponentials.data() + samples() * columns.first, samples(), columns.size()};
-  }
-  std::span<Target> targets_of(Range columns) {
-    const auto by_column = [](const Target& target, int64_t column) { return target.column < column; };
-    const auto first = std::lower_bound(targets.begin(), targets.end(), columns.first, by_column);
-    const auto last = std::lower_bound(first, targets.end(), columns.last, by_column);
-    return {first, last};
-  }
-};
 
 PartialFC::PartialFC(const PartialFCOptions& options, Communicator& comm, ThreadTeam& team)
     : options_(options),
@@ -180,61 +122,6 @@ void PartialFC::activate_classes(int64_t step_number) {
   });
 }
 
-// The first visit: E, Z⁻ and U of every tile, or (only_max) the largest logit off the target.
-void PartialFC::visit_centers(std::span<const float> shifts, bool only_max) {
-  Step& step = *step_;
-  const int64_t samples = step.samples(), dim = options_.dim;
-  step.inverse_norms.resize(step.active());
-  step.exponentials.resize(samples * step.active());
-  ExpSumOptions exp_options{.scale = options_.margin.scale};
-  if (options_.margin.filter_above < 1) exp_options.filter_above = options_.margin.filter_above;
-
-  team_.run([&](int thread) {
-    std::vector<float>& sums = step.sums[thread];
-    sums.assign(samples, only_max ? -std::numeric_limits<float>::infinity() : 0.0f);
-    Matrix<float>& u = step.u[thread];
-    u.resize(samples, dim);
-    u.fill(0);
-    Matrix<float> centers(kTile, dim);
-    const Range tiles = part_of(step.tiles(), team_.size(), thread);
-    for (int64_t tile = tiles.first; tile < tiles.last; ++tile) {
-      const Range columns = step.columns(tile);
-      const auto w = centers.view().rows_from(0, columns.size());  // (T, D)
-      store_->gather(step.slots_of(columns), w);
-      for (int64_t j = 0; j < columns.size(); ++j) {
-        const float inverse = inverse_norm(w[j], dim);
-        step.inverse_norms[columns.first + j] = inverse;
-        scale(inverse, w[j], w[j], dim);
-      }
-      const auto e = step.tile_exponentials(columns);  // (N, T): cosines, then E
-      gemm(Transpose::kNo, Transpose::kYes, 1, step.features.view(), w, 0, e);
-      for (Step::Target& target : step.targets_of(columns)) {
-        const int64_t j = target.column - columns.first;
-        target.cosine = dot(step.features[target.sample], w[j], dim);
-        e(target.sample, j) = kFiltered;
-      }
-      for (int64_t n = 0; n < samples; ++n) {
-        ExpSumOptions row = exp_options;
-        row.shift = shifts[n];
-        if (only_max) {
-          sums[n] = std::max(sums[n], max_logit(row, e[n], columns.size()));
-        } else {
-          sums[n] += exp_sum(row, e[n], columns.size());
-        }
-      }
-      if (!only_max) gemm(Transpose::kNo, Transpose::kNo, 1, e, w, 1, u.view());
-    }
-  });
-
-  for (int thread = 1; thread < team_.size(); ++thread) {
-    for (int64_t n = 0; n < samples; ++n) {
-      const float other = step.sums[thread][n];
-      step.sums[0][n] = only_max ? std::max(step.sums[0][n], other) : step.sums[0][n] + other;
-      if (!only_max) add_scaled(1, step.u[thread][n], step.u[0][n], dim);
-    }
-  }
-}
-
 // AllReduce of (Z⁻, z_y, flag). The flag counts ranks that met something not finite other than an overflown Z⁻.
 void PartialFC::reduce_sums() {
   Step& step = *step_;
@@ -328,40 +215,6 @@ void PartialFC::scatter_feature_gradients(MatrixView<const float> features, std:
     through_normalization(unit.data(), inverse, mine[n], dim);
     std::copy_n(mine[n], dim, feature_gradients[n]);
   }
-}
-
-// The second visit: ∂ŵ = Eᵀ · (weights · x̂) + the targets' terms, then each row's step.
-void PartialFC::update(double learning_rate, double gradient_scale) {
-  Step& step = *step_;
-  if (!step.finite || step.samples() == 0) return;
-  const int64_t dim = options_.dim, record_size = store_->record_size();
-  ++updates_;
-  team_.run([&](int thread) {
-    Matrix<float> record_tile(kTile, record_size), gradient_tile(kTile, dim);
-    std::vector<float> unit(dim);
-    const Range tiles = part_of(step.tiles(), team_.size(), thread);
-    for (int64_t tile = tiles.first; tile < tiles.last; ++tile) {
-      const Range columns = step.columns(tile);
-      const auto records = record_tile.view().rows_from(0, columns.size());
-      const auto gradients = gradient_tile.view().rows_from(0, columns.size());
-      store_->gather(step.slots_of(columns), records);
-      gemm(Transpose::kYes, Transpose::kNo, 1, step.tile_exponentials(columns), step.weighted_features.view(),
-           0, gradients);
-      for (const Step::Target& target : step.targets_of(columns))
-        add_scaled(static_cast<float>(target.coefficient), step.features[target.sample],
-                   gradients[target.column - columns.first], dim);
-      for (int64_t j = 0; j < columns.size(); ++j) {
-        const float inverse = step.inverse_norms[columns.first + j];
-        scale(inverse, records[j], unit.data(), dim);
-        through_normalization(unit.data(), inverse, gradients[j], dim);
-        if (gradient_scale != 1) scale(static_cast<float>(gradient_scale), gradients[j], gradients[j], dim);
-        float* w = records[j];
-        optimizer_step(options_.optimizer, learning_rate, updates_, gradients[j], w, w + dim, w + 2 * dim,
-                       dim);
-      }
-      store_->scatter(step.slots_of(columns), records);
-    }
-  });
 }
 
 }  // namespace partialfc

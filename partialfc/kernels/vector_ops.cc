@@ -6,8 +6,9 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "partialfc/kernels/vector_ops.cc"
+#include <hwy/foreach_target.h>  // compiles this file once for each instruction set; before the other two
+
 #include <hwy/contrib/math/math-inl.h>
-#include <hwy/foreach_target.h>  // compiles this file once for each instruction set
 #include <hwy/highway.h>
 
 HWY_BEFORE_NAMESPACE();
