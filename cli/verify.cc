@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 #include <torch/utils.h>
 
+#include <filesystem>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <vector>
@@ -25,8 +27,19 @@ struct VerifyArguments {
   std::string precision;
 };
 
+std::string name_of_pack(const std::string& path) { return std::filesystem::path(path).stem().string(); }
+
+// Results are told by the packs' names.
+void refuse_equal_names(const std::vector<std::string>& packs) {
+  std::map<std::string, std::string> path_of;
+  for (const std::string& path : packs)
+    if (const auto [other, is_new] = path_of.emplace(name_of_pack(path), path); !is_new)
+      fail_usage("--pack {} and --pack {} have one name, '{}': rename one", other->second, path, other->first);
+}
+
 int verify(const VerifyArguments& arguments) {
   return run_as_rank(600, [&](Communicator& world) {
+    refuse_equal_names(arguments.packs);
     std::vector<VerificationPack> packs;  // before the model: a bad pack is told at once
     for (const std::string& path : arguments.packs) packs.push_back(read_verification_pack(path));
     LoadedModel model = load_model(arguments.model, arguments.precision);
@@ -37,7 +50,7 @@ int verify(const VerifyArguments& arguments) {
                                .mirror = !arguments.no_mirror && model.recipe.verification.mirror};
     nlohmann::json report = nlohmann::json::object();
     for (size_t i = 0; i < packs.size(); ++i) {
-      const std::string name = std::filesystem::path(arguments.packs[i]).stem().string();
+      const std::string name = name_of_pack(arguments.packs[i]);
       const VerificationResult r = verify_pack(*model.network, options, team, world, packs[i], name);
       report[name] = {{"pairs", r.pairs},
                       {"accuracy", r.accuracy},

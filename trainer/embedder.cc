@@ -6,6 +6,7 @@
 #include "partialfc/base/error.h"
 #include "partialfc/data/image_codec.h"
 #include "partialfc/data/image_ops.h"
+#include "partialfc/data/image_source.h"
 #include "partialfc/data/resize.h"
 
 namespace partialfc {
@@ -42,6 +43,8 @@ void embed_images(Network& network, const EmbedOptions& options, ThreadTeam& tea
         const int64_t index = first + done + i;
         try {
           decode_into(pixels, i, options.mirror ? count : 0, read(index), shape);
+        } catch (const SampleError&) {  // names the image already
+          throw;
         } catch (const Error& error) {
           fail("{}: {}", describe(index), error.what());
         }

@@ -26,7 +26,13 @@ concept Integer = std::integral<T> && !std::same_as<T, bool>;
 struct Origin {
   std::string where;
   std::filesystem::path base_folder;
+  bool has_lines = true;  // false: an override
 };
+
+std::string place_of(const toml::node& node, const Origin& origin) {
+  if (!origin.has_lines || !node.source().begin) return origin.where;
+  return fmt::format("{}:{}", origin.where, node.source().begin.line);
+}
 
 struct Value {
   const toml::node* node;
@@ -105,10 +111,15 @@ void assign(const Value& value, const char* name, StringMap& field, const Limits
     assign({&element, value.origin}, name, field[std::string(key.str())], limits);
 }
 
-// The recipe's keys, and which of them are tables of the user's own names.
+// The recipe's keys, their sections, and which of the keys are tables of the user's own names.
 struct KnownKeys {
   Strings names;
+  Strings sections;
   Strings tables;
+
+  bool is_section(const std::string& name) const {
+    return std::find(sections.begin(), sections.end(), name) != sections.end();
+  }
 };
 
 KnownKeys known_keys() {
@@ -116,6 +127,8 @@ KnownKeys known_keys() {
   Recipe recipe;
   for_each_field(recipe, [&](const char* name, auto& field, const Limits&, const char*) {
     known.names.emplace_back(name);
+    const std::string section = known.names.back().substr(0, known.names.back().find('.'));
+    if (!known.is_section(section)) known.sections.push_back(section);
     if (std::same_as<std::remove_reference_t<decltype(field)>, StringMap>) known.tables.emplace_back(name);
   });
   return known;
@@ -127,15 +140,16 @@ void refuse_unknown_keys(const toml::table& table, const std::string& prefix, co
     const std::string name = prefix + std::string(key.str());
     const bool own_names = std::find(known.tables.begin(), known.tables.end(), name) != known.tables.end();
     if (own_names || std::find(known.names.begin(), known.names.end(), name) != known.names.end()) continue;
-    const bool is_section = std::any_of(known.names.begin(), known.names.end(),
-                                        [&](const std::string& k) { return k.starts_with(name + "."); });
-    if (is_section && node.is_table()) {
+    if (known.is_section(name)) {
+      if (!node.is_table())
+        refuse_type({&node, {place_of(node, origin)}}, name.c_str(), "a table of its keys");
       refuse_unknown_keys(*node.as_table(), name + ".", origin, known);
       continue;
     }
-    const std::string line = node.source().begin ? fmt::format(":{}", node.source().begin.line) : "";
-    const std::string nearest = nearest_name(name, known.names);
-    fail_usage("{}{}: unknown key '{}'{}", origin.where, line, name,
+    Strings candidates = known.names;
+    if (prefix.empty()) candidates.insert(candidates.end(), known.sections.begin(), known.sections.end());
+    const std::string nearest = nearest_name(name, candidates);
+    fail_usage("{}: unknown key '{}'{}", place_of(node, origin), name,
                nearest.empty() ? "; see `partialfc train --help` for all keys"
                                : fmt::format("; did you mean '{}'?", nearest));
   }
@@ -146,8 +160,7 @@ void assign_fields(Recipe& recipe, const toml::table& table, const Origin& origi
   for_each_field(recipe, [&](const char* name, auto& field, const Limits& limits, const char*) {
     const toml::node* node = table.at_path(name).node();
     if (node == nullptr) return;
-    const std::string line = node->source().begin ? fmt::format(":{}", node->source().begin.line) : "";
-    assign({node, {origin.where + line, origin.base_folder}}, name, field, limits);
+    assign({node, {place_of(*node, origin), origin.base_folder}}, name, field, limits);
   });
 }
 
@@ -196,7 +209,7 @@ Recipe parse_recipe(const std::string& toml, const std::string& where,
   Recipe recipe;
   assign_fields(recipe, parse_toml(toml, where), {where, base_folder});
   for (const std::string& text : overrides)
-    assign_fields(recipe, parse_override(text), {"--" + text, std::filesystem::current_path()});
+    assign_fields(recipe, parse_override(text), {"--" + text, std::filesystem::current_path(), false});
   check_whole(recipe, where);
   return recipe;
 }

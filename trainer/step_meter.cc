@@ -21,7 +21,7 @@ void StepMeter::add_step(double loss, double gradient_norm, bool finite, int64_t
 
 void StepMeter::report(Progress& progress, int64_t steps_left) const {
   const double seconds = std::max(1e-9, std::chrono::duration<double>(Clock::now() - began_).count());
-  const auto finite = static_cast<double>(std::max<int64_t>(1, finite_steps_));
+  const auto finite = static_cast<double>(finite_steps_);  // 0: the means are NaN
   progress.loss = loss_ / finite;
   progress.gradient_norm = gradient_norm_ / finite;
   progress.samples_per_second = static_cast<double>(samples_) / seconds;

@@ -140,7 +140,7 @@ TrainOutcome Trainer::run() {
     if (is_due(recipe_.checkpoint.every)) save(), saved = true;
     meter_.resume();
   }
-  if (!stop_asked_) verify();
+  if (step_ == total_steps_) verify();
   if (!saved) save();
   tell_how_it_went();
   return step_ < total_steps_ ? TrainOutcome::kStopped : TrainOutcome::kFinished;

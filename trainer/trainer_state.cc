@@ -33,20 +33,26 @@ std::vector<BoundValue> bound_values(const Recipe& recipe, int64_t num_classes, 
           {"train.seed", text(recipe.train.seed)}};
 }
 
-// Files of all ranks, on every rank: their manifest entries as text, padded to the longest.
-std::vector<ManifestFile> gather_files(Communicator& comm, const std::vector<ManifestFile>& mine) {
-  const std::string text = files_to_text(mine);
-  std::array<int64_t, 1> longest = {std::ssize(text)};
+// The texts of all ranks, on every rank.
+std::vector<std::string> gather_texts(Communicator& comm, const std::string& mine) {
+  std::array<int64_t, 1> longest = {std::ssize(mine)};
   comm.all_reduce(std::span<int64_t>(longest), ReduceOp::kMax).wait();
-  std::vector<std::byte> sent(longest[0], std::byte{' '}), all(longest[0] * comm.size());
-  std::copy_n(reinterpret_cast<const std::byte*>(text.data()), text.size(), sent.begin());
+  std::vector<std::byte> sent(longest[0]), all(longest[0] * comm.size());  // padded with zeros
+  std::copy_n(reinterpret_cast<const std::byte*>(mine.data()), mine.size(), sent.begin());
   comm.all_gather(std::span<const std::byte>(sent), std::span(all)).wait();
-  std::vector<ManifestFile> files;
+  std::vector<std::string> texts;
   for (int rank = 0; rank < comm.size(); ++rank) {
-    const std::string part(reinterpret_cast<const char*>(&all[rank * longest[0]]), longest[0]);
-    for (ManifestFile& file : files_from_text(part, "files of rank " + std::to_string(rank)))
-      files.push_back(std::move(file));
+    const std::string padded(reinterpret_cast<const char*>(all.data()) + rank * longest[0], longest[0]);
+    texts.push_back(padded.substr(0, padded.find('\0')));
   }
+  return texts;
+}
+
+// The files of all ranks.
+std::vector<ManifestFile> gather_files(Communicator& comm, const std::vector<ManifestFile>& mine) {
+  std::vector<ManifestFile> files;
+  for (const std::string& text : gather_texts(comm, files_to_text(mine)))
+    for (ManifestFile& file : files_from_text(text, "the files of a rank")) files.push_back(std::move(file));
   return files;
 }
 
@@ -175,7 +181,11 @@ void Trainer::tell_how_it_went() {
                    waited > 0.1 ? "bound by input" : "not bound by input", 100 * waited));
   if (meter_.skipped_steps() > 0)
     tell(fmt::format("{} steps were not finite and changed nothing", meter_.skipped_steps()));
-  if (stream_->skipped().skipped() > 0) tell(stream_->skipped().summary());
+  const SkipReport& skipped = stream_->skipped();
+  const auto reports = gather_texts(world_, skipped.skipped() > 0 ? skipped.summary() : "");
+  for (size_t rank = 0; rank < reports.size(); ++rank)
+    if (!reports[rank].empty())
+      tell(fmt::format("{}{}", world_.size() > 1 ? fmt::format("rank {}: ", rank) : "", reports[rank]));
 }
 
 }  // namespace partialfc

@@ -1,0 +1,89 @@
+#include "trainer/run_folder.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "partialfc/base/file.h"
+#include "partialfc/base/test_support.h"
+
+namespace partialfc {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+std::string refusal(const fs::path& folder, StartMode mode) {
+  try {
+    prepare_run_folder(folder, mode);
+  } catch (const UsageError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(RunFolder, ANewRunMakesItsFolder) {
+  ScratchFolder scratch;
+  prepare_run_folder(scratch / "a/b", StartMode::kNew);
+  EXPECT_TRUE(fs::is_directory(scratch / "a/b"));
+  prepare_run_folder(scratch / "a/b", StartMode::kNew);  // empty: no run
+  EXPECT_THAT(refusal(scratch / "a/b", StartMode::kResume), HasSubstr("holds no run to resume"));
+  EXPECT_THAT(refusal(scratch / "none", StartMode::kResume), HasSubstr("holds no run to resume"));
+  EXPECT_FALSE(fs::exists(scratch / "none"));
+}
+
+TEST(RunFolder, AnyTraceOfARunIsRefusedUnlessSaid) {
+  for (const char* trace : {"recipe.toml", "metrics.jsonl", "latest", "step-00000010", ".step-00000010.part",
+                            "events.out.tfevents.1.host"}) {
+    ScratchFolder scratch;
+    write_file_atomically(scratch / trace, "x");
+    EXPECT_THAT(refusal(scratch.path(), StartMode::kNew),
+                testing::AllOf(HasSubstr(scratch.path().string() + ": holds a run already"),
+                               HasSubstr("--resume"), HasSubstr("--overwrite")));
+    prepare_run_folder(scratch.path(), StartMode::kResume);
+    EXPECT_TRUE(fs::exists(scratch / trace));
+    prepare_run_folder(scratch.path(), StartMode::kOverwrite);
+    EXPECT_FALSE(fs::exists(scratch / trace)) << trace;
+  }
+}
+
+TEST(RunFolder, OverwriteRemovesNothingElse) {
+  ScratchFolder scratch;
+  for (const char* mine : {"notes.txt", "step-by-step.md", "step-", "latest.txt", ".step-x.part", ".hidden"})
+    write_file_atomically(scratch / mine, "mine");
+  create_folders(scratch / "step-00000010");
+  write_file_atomically(scratch / "step-00000010/manifest.json", "{}");
+  create_folders(scratch / ".step-00000020.old");
+  prepare_run_folder(scratch.path(), StartMode::kOverwrite);
+  std::set<std::string> left;
+  for (const auto& entry : fs::directory_iterator(scratch.path())) left.insert(entry.path().filename());
+  EXPECT_EQ(left, (std::set<std::string>{"notes.txt", "step-by-step.md", "step-", "latest.txt",
+                                         ".step-x.part", ".hidden"}));
+}
+
+TEST(RunFolder, AFolderThatCannotBeIsAnError) {
+  ScratchFolder scratch;
+  write_file_atomically(scratch / "file", "x");
+  EXPECT_THAT(message_of([&] { prepare_run_folder(scratch / "file/run", StartMode::kNew); }),
+              testing::AllOf(HasSubstr((scratch / "file/run").string()), HasSubstr("Not a directory")));
+}
+
+TEST(TruncateMetrics, KeepsWhatIsNotBeyondTheStep) {
+  ScratchFolder scratch;
+  const fs::path file = scratch / kMetricsFile;
+  write_file_atomically(file,
+                        "{\"step\":10,\"loss\":1}\n{\"step\":20}\n{\"step\":20,\"verification\":2}\n"
+                        "{\"step\":30}\n{\"step\":10}\n{\"step\":20,\"lo");
+  truncate_metrics(scratch.path(), 20);
+  EXPECT_EQ(read_text_file(file),
+            "{\"step\":10,\"loss\":1}\n{\"step\":20}\n{\"step\":20,\"verification\":2}\n{\"step\":10}\n");
+  truncate_metrics(scratch.path(), 0);
+  EXPECT_EQ(read_text_file(file), "");
+  fs::remove(file);
+  truncate_metrics(scratch.path(), 0);
+  EXPECT_FALSE(fs::exists(file));
+}
+
+}  // namespace
+}  // namespace partialfc
