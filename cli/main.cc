@@ -1,10 +1,27 @@
 // partialfc: one program, a subcommand for each job.
 #include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdlib>
 
 #include "cli/command.h"
 
+namespace {
+
+// libtorch's OpenMP threads wait for work by spinning for milliseconds, on cores that the head's and the loader's threads
+// want: on two cores that made training 20 times slower. OpenMP reads its environment before main(), so the program sets
+// it and starts itself again, once. Whoever has set one of the two knows better.
+void limit_openmp_spinning(char** argv) {
+  if (std::getenv("GOMP_SPINCOUNT") != nullptr || std::getenv("OMP_WAIT_POLICY") != nullptr) return;
+  ::setenv("GOMP_SPINCOUNT", "1000", 1);
+  ::execv("/proc/self/exe", argv);  // returns only where it fails: then go on as we are
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
   using namespace partialfc;
+  limit_openmp_spinning(argv);
   CLI::App app(
       "Trains embedding models over millions of classes with a sampled, model-parallel margin softmax.",
       "partialfc");

@@ -34,7 +34,8 @@ void refuse_equal_names(const std::vector<std::string>& packs) {
   std::map<std::string, std::string> path_of;
   for (const std::string& path : packs)
     if (const auto [other, is_new] = path_of.emplace(name_of_pack(path), path); !is_new)
-      fail_usage("--pack {} and --pack {} have one name, '{}': rename one", other->second, path, other->first);
+      fail_usage("--pack {} and --pack {} have one name, '{}': rename one", other->second, path,
+                 other->first);
 }
 
 int verify(const VerifyArguments& arguments) {

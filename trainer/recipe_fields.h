@@ -33,7 +33,8 @@ void for_each_field(Recipe& r, Visitor&& visit) {
   visit("data.shuffle", r.data.shuffle, any, "a new order each epoch");
   visit("data.threads", r.data.threads, Limits{0, 1024}, "loader threads a rank; 0: chosen from the cores");
   visit("data.prefetch", r.data.prefetch, Limits{1, 1024}, "batches made ahead");
-  visit("data.max_skipped", r.data.max_skipped, share, "share of unusable images above which training stops; 100 are always borne");
+  visit("data.max_skipped", r.data.max_skipped, share,
+        "share of unusable images above which training stops; 100 are always borne");
 
   visit("augment.mirror", r.augment.mirror, share,
         "probability of a mirror image; 0 where mirror images are other classes");

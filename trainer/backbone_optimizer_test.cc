@@ -1,0 +1,90 @@
+#include "trainer/backbone_optimizer.h"
+
+#include <gtest/gtest.h>
+#include <torch/nn/utils/clip_grad.h>
+#include <torch/optim.h>
+
+#include <cmath>
+#include <limits>
+
+#include "partialfc/models/backbones.h"
+
+namespace partialfc {
+namespace {
+
+Network small_network() {
+  return {make_backbone({.name = "small", .input = {1, 6, 6}, .embedding = 7, .width = 3, .stages = 1}), {}};
+}
+
+// Gradients of step t: a function of parameter and place, through the tensors' own layout.
+void set_gradients(Network& network, int64_t t, double size) {
+  torch::manual_seed(t);
+  for (const Network::Parameter* parameter : network.trainable())
+    parameter->tensor.mutable_grad().copy_(size * torch::randn(parameter->tensor.sizes()));
+}
+
+// Takes five steps beside torch's own optimizer, which holds a copy of the parameters, and compares all of them.
+template <class TorchOptimizer, class TorchOptions>
+void compare_with_torch(const OptimizerOptions& options, const TorchOptions& torch_options,
+                        double clip_norm) {
+  Network network = small_network();
+  std::vector<torch::Tensor> copies;
+  for (const Network::Parameter* parameter : network.trainable())
+    copies.push_back(parameter->tensor.detach().clone().set_requires_grad(true));
+  TorchOptimizer torch_optimizer(copies, torch_options);
+  ThreadTeam team(3);
+  BackboneOptimizer optimizer(network, options, clip_norm, team);
+  for (int64_t t = 1; t <= 5; ++t) {
+    set_gradients(network, t, t == 3 ? 1e-3 : 1);  // the third is below the norm that is clipped to
+    for (size_t i = 0; i < copies.size(); ++i)
+      copies[i].mutable_grad() = network.trainable()[i]->tensor.grad().clone();
+    const double norm = torch::nn::utils::clip_grad_norm_(
+        copies, clip_norm > 0 ? clip_norm : std::numeric_limits<double>::infinity());
+    torch_optimizer.step();
+    EXPECT_NEAR(optimizer.step(0.05), norm, 1e-5 * norm);
+    EXPECT_EQ(optimizer.updates(), t);
+  }
+  for (size_t i = 0; i < copies.size(); ++i)
+    EXPECT_TRUE(torch::allclose(network.trainable()[i]->tensor, copies[i], 1e-5, 1e-6))
+        << network.trainable()[i]->spec.name;
+}
+
+const OptimizerOptions kSgd{.kind = OptimizerOptions::Kind::kSgd, .momentum = 0.8f, .weight_decay = 0.01f};
+const OptimizerOptions kAdamW{.kind = OptimizerOptions::Kind::kAdamW,
+                              .weight_decay = 0.1f,
+                              .beta1 = 0.7f,
+                              .beta2 = 0.95f,
+                              .epsilon = 1e-4f};
+
+TEST(BackboneOptimizer, SgdIsTorchs) {
+  for (const double clip_norm : {0.0, 2.0})
+    compare_with_torch<torch::optim::SGD>(
+        kSgd, torch::optim::SGDOptions(0.05).momentum(0.8).weight_decay(0.01), clip_norm);
+}
+
+TEST(BackboneOptimizer, AdamWIsTorchs) {
+  for (const double clip_norm : {0.0, 2.0})
+    compare_with_torch<torch::optim::AdamW>(
+        kAdamW, torch::optim::AdamWOptions(0.05).betas({0.7, 0.95}).eps(1e-4).weight_decay(0.1), clip_norm);
+}
+
+TEST(BackboneOptimizer, NothingChangesWhereTheGradientIsNotFinite) {
+  for (const float bad : {std::numeric_limits<float>::infinity(), std::nanf("")}) {
+    Network network = small_network();
+    ThreadTeam team(2);
+    BackboneOptimizer optimizer(network, kAdamW, 5, team);
+    set_gradients(network, 1, 1);
+    optimizer.step(0.1);
+    const auto weights = network.flat_weights();
+    const std::vector<float> before(weights.begin(), weights.end());
+    const auto states = optimizer.states();
+    network.trainable().back()->tensor.mutable_grad().flatten()[0] = bad;
+    EXPECT_FALSE(std::isfinite(optimizer.step(0.1)));
+    EXPECT_TRUE(std::equal(before.begin(), before.end(), weights.begin()));
+    EXPECT_EQ(optimizer.states(), states);
+    EXPECT_EQ(optimizer.updates(), 1);
+  }
+}
+
+}  // namespace
+}  // namespace partialfc

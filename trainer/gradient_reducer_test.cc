@@ -1,0 +1,180 @@
+#include "trainer/gradient_reducer.h"
+
+#include <gtest/gtest.h>
+#include <torch/types.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "partialfc/base/random.h"
+#include "partialfc/comm/thread_ranks.h"
+#include "partialfc/head/partial_fc.h"
+#include "partialfc/models/backbones.h"
+
+namespace partialfc {
+namespace {
+
+constexpr int64_t kBatch = 13, kClasses = 40;
+constexpr Shape kInput = {1, 10, 8};
+
+BackboneOptions backbone(int64_t width, int64_t embedding) {
+  return {.name = "small", .input = kInput, .embedding = embedding, .width = width, .stages = 1};
+}
+
+// One rank's part of a fixed batch of kBatch images, through backbone and head.
+class Step {
+ public:
+  Step(const BackboneOptions& options, Communicator& world)
+      : head_channel_(world.open_channel("head")),
+        gradient_channel_(world.open_channel("gradients")),
+        rows_(part_of(kBatch, world.size(), world.rank())),
+        network_(make_backbone(options), {.seed = 5}),
+        reducer_(network_, *gradient_channel_),
+        head_({.num_classes = kClasses,
+               .dim = options.embedding,
+               .max_batch = (kBatch + world.size() - 1) / world.size(),
+               .sample_rate = 0.5,
+               .seed = 5,
+               .margin = {.scale = 8, .m2 = 0.3f}},
+              *head_channel_, team_) {
+    RandomStream random(9, Purpose::kSyntheticData);
+    torch::Tensor pixels = torch::empty({kBatch, kInput.height, kInput.width, 1}, torch::kUInt8);
+    for (int64_t i = 0; i < pixels.numel(); ++i)
+      pixels.data_ptr<uint8_t>()[i] = static_cast<uint8_t>(random.below(256));
+    pixels_ = pixels.narrow(0, rows_.first, rows_.size()).clone();
+    for (int64_t row = rows_.first; row < rows_.last; ++row) labels_.push_back(row * 3 % kClasses);
+  }
+
+  Network& network() { return network_; }
+  GradientReducer& reducer() { return reducer_; }
+
+  // BatchNorm keeps its running statistics: rows do not see each other.
+  double forward() {
+    embeddings_ = network_.forward(pixels_, {.training = false});
+    gradients_ = torch::empty_like(embeddings_);
+    return head_
+        .forward(0, {embeddings_.data_ptr<float>(), rows_.size(), embeddings_.size(1)}, labels_,
+                 {gradients_.data_ptr<float>(), rows_.size(), embeddings_.size(1)})
+        .loss;
+  }
+  void backward() { embeddings_.backward(gradients_); }
+  std::vector<float> gradient() {
+    forward();
+    network_.zero_gradients();
+    reducer_.arm();
+    backward();
+    reducer_.finish();
+    const auto flat = network_.flat_gradients();
+    return {flat.begin(), flat.end()};
+  }
+
+ private:
+  ThreadTeam team_{1};
+  std::unique_ptr<Communicator> head_channel_, gradient_channel_;
+  const Range rows_;
+  Network network_;
+  GradientReducer reducer_;
+  PartialFC head_;
+  torch::Tensor pixels_, embeddings_, gradients_;
+  std::vector<int64_t> labels_;
+};
+
+double norm(const std::vector<float>& values) {
+  double square = 0;
+  for (const float value : values) square += double{value} * value;
+  return std::sqrt(square);
+}
+
+std::vector<float> gradient_on_one_rank(const BackboneOptions& options) {
+  std::vector<float> gradient;
+  run_ranks(1, [&](Communicator& world) { gradient = Step(options, world).gradient(); });
+  return gradient;
+}
+
+// ranks, width, embedding. The last net fills more than one bucket.
+class SharedGradient : public testing::TestWithParam<std::array<int, 3>> {};
+
+TEST_P(SharedGradient, IsThatOfOneRankOnAllRanks) {
+  const auto [ranks, width, embedding] = GetParam();
+  const BackboneOptions options = backbone(width, embedding);
+  const std::vector<float> expected = gradient_on_one_rank(options);
+  if (embedding > 1000) {
+    ASSERT_GT(std::ssize(expected), 2 * GradientReducer::kBucketElements);
+  }
+  std::vector<std::vector<float>> of_rank(ranks);
+  run_ranks(ranks, [&](Communicator& world) {
+    Step step(options, world);
+    step.gradient();  // a second time: nothing is left over from the first
+    of_rank[world.rank()] = step.gradient();
+  });
+  for (const auto& gradient : of_rank) {
+    EXPECT_EQ(gradient, of_rank[0]);  // bit for bit
+    ASSERT_EQ(gradient.size(), expected.size());
+    std::vector<float> difference(expected.size());
+    for (size_t i = 0; i < expected.size(); ++i) difference[i] = gradient[i] - expected[i];
+    EXPECT_LT(norm(difference), 1e-5 * norm(expected));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(RanksAndNets, SharedGradient,
+                         testing::Values(std::array{2, 4, 6}, std::array{4, 4, 6}, std::array{3, 64, 2000}));
+
+TEST(SharedGradient, IsTheNumericalDerivativeOfTheLoss) {
+  run_ranks(1, [&](Communicator& world) {
+    Step step(backbone(4, 6), world);
+    const std::vector<float> gradient = step.gradient();
+    const auto weights = step.network().flat_weights();
+    const auto derivative = [&](int64_t i, float by) {
+      const float before = weights[i];
+      weights[i] = before + by;
+      const double up = step.forward();
+      weights[i] = before - by;
+      const double down = step.forward();
+      weights[i] = before;
+      return (up - down) / (2.0 * by);
+    };
+    RandomStream random(1, Purpose::kSyntheticData);
+    for (int k = 0; k < 25; ++k) {
+      const int64_t i = random.below(std::ssize(weights));
+      // The loss is float32: ± 1e-6 or so, over 2e-3.
+      EXPECT_NEAR(gradient[i], derivative(i, 1e-3f), 0.02 * std::abs(gradient[i]) + 2e-3) << i;
+    }
+  });
+}
+
+TEST(SharedGradient, ARankWithoutBackwardTakesPart) {
+  run_ranks(2, [&](Communicator& world) {
+    Step step(backbone(4, 6), world);
+    step.forward();
+    step.network().zero_gradients();
+    step.reducer().arm();
+    if (world.rank() == 0) step.backward();
+    const auto flat = step.network().flat_gradients();
+    const std::vector<float> own(flat.begin(), flat.end());
+    step.reducer().finish();
+    std::vector<float> sum(flat.begin(), flat.end());
+    if (world.rank() == 1) EXPECT_EQ(norm(own), 0);
+    EXPECT_GT(norm(sum), 0);
+  });
+}
+
+TEST(SharedGradient, BackwardThatIsNotArmedSendsNothing) {
+  run_ranks(2, [&](Communicator& world) {
+    Step step(backbone(4, 6), world);
+    const std::vector<float> expected = step.gradient();
+    // Two micro-steps of half the gradient each: only the second is summed over the ranks.
+    step.forward();
+    step.network().zero_gradients();
+    step.backward();
+    step.forward();
+    step.reducer().arm();
+    step.backward();
+    step.reducer().finish();
+    const auto flat = step.network().flat_gradients();
+    for (size_t i = 0; i < expected.size(); ++i)
+      ASSERT_NEAR(flat[i], 2 * expected[i], 1e-5 * (1 + std::abs(expected[i])));
+  });
+}
+
+}  // namespace
+}  // namespace partialfc
