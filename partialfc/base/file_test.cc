@@ -2,24 +2,14 @@
 
 #include <gtest/gtest.h>
 
-#include "partialfc/base/error.h"
+#include "partialfc/base/test_support.h"
 
 namespace partialfc {
 namespace {
 
-std::filesystem::path scratch(const char* name) { return std::filesystem::path(testing::TempDir()) / name; }
-
-std::string message_of(auto&& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
 TEST(File, WhatIsWrittenIsRead) {
-  const auto path = scratch("file_test_roundtrip");
+  const ScratchFolder folder;
+  const auto path = folder / "file";
   OutputFile out(path);
   std::string expected;
   for (int i = 0; i < 300000; ++i) {
@@ -30,19 +20,18 @@ TEST(File, WhatIsWrittenIsRead) {
   EXPECT_EQ(out.position(), expected.size());
   out.close();
   EXPECT_EQ(read_text_file(path), expected);
-  std::filesystem::remove(path);
 }
 
 TEST(File, ErrorsNamePathAndReason) {
   EXPECT_EQ(message_of([] { InputFile("/nowhere/x.rec"); }),
             "/nowhere/x.rec: cannot open: No such file or directory");
   EXPECT_EQ(message_of([] { InputFile("/tmp"); }), "/tmp: not a regular file");
-  const auto path = scratch("file_test_short");
+  const ScratchFolder folder;
+  const auto path = folder / "file";
   write_file_atomically(path, "12345");
   InputFile file(path);
   std::byte buffer[8];
   EXPECT_NE(message_of([&] { file.read_exactly(2, buffer); }).find("ends after 3"), std::string::npos);
-  std::filesystem::remove(path);
 }
 
 TEST(File, AFullDiskIsReported) {
@@ -52,12 +41,12 @@ TEST(File, AFullDiskIsReported) {
 }
 
 TEST(File, AtomicWriteReplacesAndLeavesNothingAside) {
-  const auto path = scratch("file_test_atomic");
+  const ScratchFolder folder;
+  const auto path = folder / "file";
   write_file_atomically(path, "old");
   write_file_atomically(path, "new");
   EXPECT_EQ(read_text_file(path), "new");
   EXPECT_FALSE(std::filesystem::exists(path.string() + ".part"));
-  std::filesystem::remove(path);
 }
 
 }  // namespace

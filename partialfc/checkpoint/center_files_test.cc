@@ -6,7 +6,7 @@
 #include <map>
 #include <mutex>
 
-#include "partialfc/base/error.h"
+#include "partialfc/base/test_support.h"
 #include "partialfc/comm/thread_ranks.h"
 
 namespace partialfc {
@@ -32,9 +32,6 @@ void take_step(PartialFC& head, Communicator& comm, int64_t step, Matrix<float>&
 
 class CenterFiles : public testing::Test {
  protected:
-  void SetUp() override { std::filesystem::create_directories(folder_); }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   std::vector<std::filesystem::path> files_of(int ranks) const {
     std::vector<std::filesystem::path> files;
     for (int rank = 0; rank < ranks; ++rank) files.push_back(folder_ / center_file_name(rank, ranks));
@@ -68,7 +65,7 @@ class CenterFiles : public testing::Test {
     return rows;
   }
 
-  std::filesystem::path folder_ = std::filesystem::path(testing::TempDir()) / "center_files_test";
+  ScratchFolder folder_;
 };
 
 TEST_F(CenterFiles, AnyNumberOfRanksReadsWhatAnyNumberWrote) {
@@ -122,16 +119,14 @@ TEST_F(CenterFiles, AnotherHeadIsRefusedWithBothValues) {
   train_and_save(1, 1);
   PartialFCOptions other = options();
   other.dim = kDim + 1;
-  try {
+  const std::string message = message_of([&] {
     run_ranks(1, [&](Communicator& comm) {
       ThreadTeam team(1);
       PartialFC head(other, comm, team);
       read_centers(files_of(1), head, team);
     });
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("dim = 6, this run has 7"), std::string::npos) << error.what();
-  }
+  });
+  EXPECT_NE(message.find("dim = 6, this run has 7"), std::string::npos) << message;
 }
 
 }  // namespace
