@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <csignal>
 #include <cstdio>
 #include <new>
 #include <thread>
@@ -73,8 +74,10 @@ int run_as_rank(double timeout_seconds, const std::function<int(Communicator&)>&
   } catch (...) {
     const Failure failure = current_failure();
     const int rank = session.world().rank();
-    // What is wrong with the recipe or the files is wrong on every rank: let rank 0 say it, once.
-    if (rank != 0) std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    // What is wrong with the recipe or the files is wrong on every rank: let rank 0 say it, once. Its abort ends this
+    // rank, by a signal that train may have asked to handle.
+    std::signal(SIGTERM, SIG_DFL);
+    if (rank != 0) std::this_thread::sleep_for(std::chrono::seconds(1));
     print_failure(fmt::format("rank {}: ", rank), failure);
     std::fflush(stderr);
     session.abort(failure.exit_code);

@@ -1,18 +1,39 @@
 #include "trainer/network.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <string_view>
+#include <utility>
 
 #include "partialfc/base/error.h"
 #include "partialfc/base/random.h"
+#include "trainer/fused_batch_norm.h"
+#include "trainer/patch_convolution.h"
 
 namespace partialfc {
 
 namespace {
 
-constexpr int64_t kAlignment = 16;   // floats: a cache line, and a vector of AVX-512
+constexpr int64_t kAlignment = 16;  // floats: a cache line, and a vector of AVX-512
 
-uint64_t hash_of(std::string_view name) {   // FNV-1a
+// Activations are freed and allocated again in every step. glibc gives blocks of their size back to the kernel, which
+// then clears each of their pages anew, for a tenth of the step's time; here it is told not to.
+void keep_freed_memory() {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_MAX, 0);
+  mallopt(M_TRIM_THRESHOLD, -1);
+#endif
+}
+
+torch::Tensor convolution(const Operation& operation, const torch::Tensor& x, const torch::Tensor& weight) {
+  const int64_t stride = operation.stride, padding = operation.padding;
+  if (operation.groups == 1 && prefers_patch_convolution(x, weight, stride, padding))
+    return patch_convolution(x, weight, stride, padding);
+  return torch::conv2d(x, weight, {}, stride, padding, 1, operation.groups);
+}
+
+uint64_t hash_of(std::string_view name) {  // FNV-1a
   uint64_t hash = 0xcbf29ce484222325u;
   for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
   return hash;
@@ -21,20 +42,43 @@ uint64_t hash_of(std::string_view name) {   // FNV-1a
 }  // namespace
 
 Network::Network(Graph graph, const NetworkOptions& options) : graph_(std::move(graph)), options_(options) {
+  keep_freed_memory();
   for (const Operation& operation : graph_.operations()) {
-    BoundOperation bound{.operation = operation};
+    BoundOperation bound{.operation = operation, .reads = operation.inputs};
     for (TensorSpec& spec : graph_.tensors_of(operation)) {
       bound.parameters.push_back(static_cast<int>(parameters_.size()));
       parameters_.push_back({.spec = std::move(spec)});
     }
     operations_.push_back(std::move(bound));
   }
+  fuse_batch_norms();
   for (size_t i = 0; i < operations_.size(); ++i)
-    for (const int input : operations_[i].operation.inputs) operations_[input].last_use = static_cast<int>(i);
+    for (const int input : operations_[i].reads) operations_[input].last_use = static_cast<int>(i);
   operations_.back().last_use = static_cast<int>(operations_.size());
   place_in_flat_buffers();
   torch::NoGradGuard no_grad;
   for (Parameter& parameter : parameters_) initialize(parameter);
+}
+
+// A BatchNorm whose output goes into one PReLU or one addition only runs as a part of that: the activations are walked
+// once instead of twice.
+void Network::fuse_batch_norms() {
+  std::vector<int> uses(operations_.size(), 0);
+  for (const BoundOperation& bound : operations_)
+    for (const int input : bound.reads) ++uses[input];
+  for (BoundOperation& bound : operations_) {
+    const auto kind = bound.operation.kind;
+    if (kind != Operation::Kind::kPRelu && kind != Operation::Kind::kAdd) continue;
+    for (int& input : bound.reads) {
+      BoundOperation& before = operations_[input];
+      if (before.operation.kind != Operation::Kind::kBatchNorm || uses[input] != 1) continue;
+      bound.batch_norm = input;
+      before.runs_elsewhere = true;
+      input = std::exchange(before.reads, {})[0];
+      std::swap(input, bound.reads[0]);
+      break;
+    }
+  }
 }
 
 void Network::place_in_flat_buffers() {
@@ -73,9 +117,14 @@ void Network::initialize(Parameter& parameter) const {
   const TensorSpec& spec = parameter.spec;
   const uint64_t key = hash_of(spec.name);
   switch (spec.init) {
-    case Init::kZero: return;
-    case Init::kOne: parameter.tensor.fill_(1); return;
-    case Init::kQuarter: parameter.tensor.fill_(0.25); return;
+    case Init::kZero:
+      return;
+    case Init::kOne:
+      parameter.tensor.fill_(1);
+      return;
+    case Init::kQuarter:
+      parameter.tensor.fill_(0.25);
+      return;
     case Init::kNormal:
     case Init::kUniform: {
       const torch::Tensor values = torch::empty(spec.shape, torch::kFloat32);
@@ -100,8 +149,9 @@ torch::Tensor Network::forward(const torch::Tensor& pixels, const Pass& pass) {
   std::vector<torch::Tensor> values(operations_.size());
   values[0] = to_input(pixels);
   for (size_t i = 1; i < operations_.size(); ++i) {
+    if (operations_[i].runs_elsewhere) continue;
     values[i] = run(operations_[i], values, pass);
-    for (const int input : operations_[i].operation.inputs)
+    for (const int input : operations_[i].reads)
       if (operations_[input].last_use == static_cast<int>(i)) values[input].reset();
   }
   return values.back();
@@ -111,46 +161,62 @@ torch::Tensor Network::forward(const torch::Tensor& pixels, const Pass& pass) {
 torch::Tensor Network::to_input(const torch::Tensor& pixels) const {
   torch::Tensor x = pixels.permute({0, 3, 1, 2}).to(torch::kFloat32).mul_(2.0 / 255).sub_(1.0);
   if (options_.precision == Precision::kBFloat16) x = x.to(torch::kBFloat16);
-  return x.contiguous(options_.channels_last ? torch::MemoryFormat::ChannelsLast : torch::MemoryFormat::Contiguous);
+  return x.contiguous(options_.channels_last ? torch::MemoryFormat::ChannelsLast
+                                             : torch::MemoryFormat::Contiguous);
 }
 
-torch::Tensor Network::run(const BoundOperation& bound, const std::vector<torch::Tensor>& values, const Pass& pass) {
+torch::Tensor Network::run(const BoundOperation& bound, const std::vector<torch::Tensor>& values,
+                           const Pass& pass) {
   using Kind = Operation::Kind;
   const Operation& operation = bound.operation;
-  const torch::Tensor& x = values[operation.inputs[0]];
-  const auto weight_like_x = [&](int index) {
-    return tensor(bound, index).to(x.scalar_type());
-  };
+  const torch::Tensor& x = values[bound.reads[0]];
+  const auto weight_like_x = [&](int index) { return tensor(bound, index).to(x.scalar_type()); };
   switch (operation.kind) {
     case Kind::kConv:
-      return torch::conv2d(x, weight_like_x(0), {}, operation.stride, operation.padding, 1, operation.groups);
-    case Kind::kBatchNorm: {
-      if (pass.training && pass.update_statistics) {
-        torch::NoGradGuard no_grad;
-        tensor(bound, 4).add_(1);
-      }
-      const bool frozen = pass.training && !pass.update_statistics;
-      // A momentum of 0 leaves the running statistics as they are.
-      return torch::batch_norm(x, tensor(bound, 0), tensor(bound, 1), tensor(bound, 2), tensor(bound, 3),
-                               pass.training, frozen ? 0.0 : kBatchNormMomentum, kBatchNormEpsilon, true);
-    }
+      return convolution(operation, x, weight_like_x(0));
+    case Kind::kBatchNorm:
+      return batch_norm(bound, x, {}, {}, pass);
     case Kind::kPRelu:
+      if (bound.batch_norm >= 0)
+        return batch_norm(operations_[bound.batch_norm], x, tensor(bound, 0), {}, pass);
       return torch::prelu(x, weight_like_x(0));
     case Kind::kAdd:
-      return x + values[operation.inputs[1]];
+      if (bound.batch_norm >= 0)
+        return batch_norm(operations_[bound.batch_norm], x, {}, values[bound.reads[1]], pass);
+      return x + values[bound.reads[1]];
     case Kind::kFlatten:
       return x.flatten(1);
     case Kind::kDropout:
       return pass.training ? dropout(x, operation.rate, pass) : x;
     case Kind::kLinear: {
-      const torch::Tensor y = torch::linear(x, weight_like_x(0),
-                                            operation.bias ? weight_like_x(1) : torch::Tensor());
+      const torch::Tensor y =
+          torch::linear(x, weight_like_x(0), operation.bias ? weight_like_x(1) : torch::Tensor());
       return y.to(torch::kFloat32);
     }
     case Kind::kInput:
       break;
   }
   PFC_CHECK(false, "operation {}", operation.name);
+}
+
+torch::Tensor Network::batch_norm(const BoundOperation& bound, const torch::Tensor& x,
+                                  const torch::Tensor& slope, const torch::Tensor& residual,
+                                  const Pass& pass) {
+  const bool update = pass.training && pass.update_statistics;
+  if (update) {
+    torch::NoGradGuard no_grad;
+    tensor(bound, 4).add_(1);
+  }
+  const BatchNormTensors tensors{.weight = tensor(bound, 0),
+                                 .bias = tensor(bound, 1),
+                                 .running_mean = tensor(bound, 2),
+                                 .running_var = tensor(bound, 3),
+                                 .slope = slope,
+                                 .residual = residual};
+  const BatchNormOptions options{
+      .training = pass.training, .momentum = update ? kBatchNormMomentum : 0.0, .epsilon = kBatchNormEpsilon};
+  return can_fuse_batch_norm(x) ? fused_batch_norm(x, tensors, options)
+                                : plain_batch_norm(x, tensors, options);
 }
 
 torch::Tensor Network::dropout(const torch::Tensor& x, double rate, const Pass& pass) const {

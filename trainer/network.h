@@ -4,6 +4,8 @@
 // backward finishes them (last layers first): so that gradients are summed over the ranks, clipped and stepped as plain
 // arrays. Precision bf16 casts activations and weights of convolutions and linear layers to bfloat16; parameters,
 // statistics and the embedding stay float32.
+//
+// The first network makes the process keep the memory that it frees (glibc): a step's activations are as large each time.
 #pragma once
 
 #include <torch/types.h>
@@ -22,7 +24,7 @@ enum class Precision { kFloat32, kBFloat16 };
 struct NetworkOptions {
   Precision precision = Precision::kFloat32;
   bool channels_last = true;
-  uint64_t seed = 0;   // of the parameters' first values
+  uint64_t seed = 0;  // of the parameters' first values
 };
 
 class Network {
@@ -30,8 +32,8 @@ class Network {
   struct Parameter {
     TensorSpec spec;
     torch::Tensor tensor;
-    int64_t offset = -1;   // in the flat buffers; −1 for what is not trained
-    int64_t padded = 0;    // elements taken there, a multiple of 16
+    int64_t offset = -1;  // in the flat buffers; −1 for what is not trained
+    int64_t padded = 0;   // elements taken there, a multiple of 16
   };
 
   Network(Graph graph, const NetworkOptions& options);
@@ -48,10 +50,10 @@ class Network {
 
   // How a forward pass treats BatchNorm and dropout.
   struct Pass {
-    bool training = false;            // batch statistics and dropout, else running statistics
-    bool update_statistics = true;    // in training: move the running statistics
-    int64_t step = 0;                 // dropout's mask is a function of (seed, step, row of the global batch)
-    int64_t first_row = 0;            // row of the global batch that pixels[0] is
+    bool training = false;          // batch statistics and dropout, else running statistics
+    bool update_statistics = true;  // in training: move the running statistics
+    int64_t step = 0;               // dropout's mask is a function of (seed, step, row of the global batch)
+    int64_t first_row = 0;          // row of the global batch that pixels[0] is
   };
   // pixels: uint8 (n, H, W, C) → embeddings float32 (n, D). Keeps what backward needs while gradients are enabled.
   torch::Tensor forward(const torch::Tensor& pixels, const Pass& pass);
@@ -59,17 +61,24 @@ class Network {
  private:
   struct BoundOperation {
     Operation operation;
-    std::vector<int> parameters;   // indices into parameters_, in the order of Graph::tensors_of
-    int last_use = 0;              // index of the last operation that reads the output
+    std::vector<int> parameters;  // indices into parameters_, in the order of Graph::tensors_of
+    std::vector<int> reads;       // indices of the operations whose outputs it takes
+    int batch_norm = -1;          // kPRelu, kAdd: the BatchNorm before it that runs as a part of it
+    bool runs_elsewhere = false;  // kBatchNorm: as a part of the operation after it
+    int last_use = 0;             // index of the last operation that reads the output
   };
 
   std::span<float> flat(const torch::Tensor& buffer) const {
     return {buffer.data_ptr<float>(), static_cast<size_t>(buffer.numel())};
   }
+  void fuse_batch_norms();
   void place_in_flat_buffers();
   void initialize(Parameter& parameter) const;
   torch::Tensor to_input(const torch::Tensor& pixels) const;
   torch::Tensor run(const BoundOperation& bound, const std::vector<torch::Tensor>& values, const Pass& pass);
+  // BatchNorm of x, then PReLU if `slope` is defined, or plus `residual` if that is.
+  torch::Tensor batch_norm(const BoundOperation& bound, const torch::Tensor& x, const torch::Tensor& slope,
+                           const torch::Tensor& residual, const Pass& pass);
   torch::Tensor dropout(const torch::Tensor& x, double rate, const Pass& pass) const;
   const torch::Tensor& tensor(const BoundOperation& bound, int index) const {
     return parameters_[bound.parameters[index]].tensor;
@@ -80,7 +89,7 @@ class Network {
   std::vector<Parameter> parameters_;
   std::vector<const Parameter*> trainable_;
   std::vector<BoundOperation> operations_;
-  torch::Tensor weights_, gradients_;   // flat, float32
+  torch::Tensor weights_, gradients_;  // flat, float32
 };
 
 }  // namespace partialfc

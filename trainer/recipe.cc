@@ -52,8 +52,8 @@ std::string type_of(const toml::node& node) {
 }
 
 [[noreturn]] void refuse_type(const Value& value, const char* name, const char* needed) {
-  fail_usage("{}: {} = {}: needs {}, this is a {}", value.origin.where, name, text_of(*value.node), needed,
-             type_of(*value.node));
+  fail_usage("{}: {} = {}: needs {}, this is of type {}", value.origin.where, name, text_of(*value.node),
+             needed, type_of(*value.node));
 }
 
 void check_limits(const Value& value, const char* name, double number, const Limits& limits) {

@@ -70,7 +70,7 @@ TEST(Recipe, AnUnknownKeyIsRefusedWithTheNearestOne) {
 
 TEST(Recipe, AWrongTypeIsRefused) {
   EXPECT_EQ(refusal("data.shuffle = 1\n"),
-            "r.toml:3: data.shuffle = 1: needs true or false, this is a integer");
+            "r.toml:3: data.shuffle = 1: needs true or false, this is of type integer");
   EXPECT_THAT(refusal("data.height = 1.5\n"), HasSubstr("data.height = 1.5: needs an integer"));
   EXPECT_THAT(refusal("head.scale = \"64\"\n"), HasSubstr("needs a number"));
   EXPECT_THAT(refusal("backbone.name = 50\n"), HasSubstr("backbone.name = 50: needs a string"));
@@ -125,7 +125,7 @@ TEST(Recipe, BadOverridesAreRefusedByName) {
   EXPECT_EQ(refusal("", {"train.steps"}), "--train.steps: overrides are --key.sub=value");
   EXPECT_EQ(refusal("", {"=3"}), "--=3: overrides are --key.sub=value");
   EXPECT_EQ(refusal("", {"train.steps=ten"}),
-            "--train.steps=ten: train.steps = 'ten': needs an integer, this is a string");
+            "--train.steps=ten: train.steps = 'ten': needs an integer, this is of type string");
   EXPECT_THAT(refusal("", {"train..steps=3"}), HasSubstr("--train..steps"));
 }
 

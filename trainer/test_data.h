@@ -10,6 +10,7 @@
 #include "partialfc/data/image_record.h"
 #include "partialfc/data/record_index.h"
 #include "partialfc/data/record_io.h"
+#include "partialfc/data/verification_pack.h"
 
 namespace partialfc {
 
@@ -36,6 +37,17 @@ inline std::vector<LabelledImage> draw_classes(int64_t classes, int64_t images) 
   for (int64_t label = 0; label < classes; ++label)
     for (int64_t number = 0; number < images; ++number) drawn.push_back(draw_image(label, number));
   return drawn;
+}
+
+// A pack of pairs of other images than draw_classes() gives, every second pair of one class.
+inline VerificationPack draw_pairs(int64_t pairs, int64_t classes) {
+  VerificationPack pack;
+  for (int64_t pair = 0; pair < pairs; ++pair) {
+    pack.same.push_back(pair % 2);
+    pack.images.push_back(draw_image(pair % classes, 1000).bytes);
+    pack.images.push_back(draw_image((pair % 2 ? pair : pair + 1) % classes, 1001).bytes);
+  }
+  return pack;
 }
 
 // folder/train.rec with keys 0, 1, …, train.idx and property.

@@ -1,0 +1,197 @@
+// Whatever input is damaged or missing: one message says what and where, and nothing already saved is lost.
+#include <sys/mount.h>
+
+#include "cli/program_fixture.h"
+#include "partialfc/checkpoint/checkpoint_folder.h"
+
+namespace partialfc {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::AllOf;
+using testing::HasSubstr;
+
+class BadInput : public ProgramTest {
+ protected:
+  fs::path rec() const { return folder_ / "set/train.rec"; }
+  fs::path idx() const { return folder_ / "set/train.idx"; }
+  void write(const fs::path& name, const std::string& text) { write_file_atomically(folder_ / name, text); }
+};
+
+TEST_F(BadInput, WhatIsMissingIsNamed) {
+  expect_failure(run({"train", "none.toml"}), kFailed, {"none.toml: cannot open: No such file or directory"});
+  expect_failure(train({"--data.path=none"}), kFailed, {"none: no images there"});
+  expect_failure(run({"verify", "--model=none", "--pack=none.bin"}), kFailed, {"none.bin: cannot open"});
+  write_images(draw_classes(2, 6), 2);
+  expect_failure(run({"embed", "--model=none", "set", "e"}), kFailed, {"none: not a folder"});
+  expect_failure(train({"--verification.packs.p=none.bin"}), kFailed, {"none.bin: cannot open"});
+  EXPECT_FALSE(fs::exists(folder_ / "run"));
+}
+
+TEST_F(BadInput, ARecipeWithATypo) {
+  write("r.toml", read_text_file(folder_ / "r.toml") + "evrey = 3\n");
+  expect_failure(train(), kWrongUsage,
+                 {"r.toml:21: unknown key 'checkpoint.evrey'; did you mean 'checkpoint.every'?"});
+}
+
+TEST_F(BadInput, AnEmptyRec) {
+  write("set/train.rec", "");
+  expect_failure(train(), kFailed, {"set/train.rec: holds no records"});
+  write("set/train.idx", "");
+  expect_failure(train(), kFailed, {"set/train.rec: holds no records"});
+  write("set/train.idx", "0\t0\n");
+  expect_failure(train(), kFailed, {"train.idx: key 0 is at offset 0", "has 0 bytes"});
+}
+
+TEST_F(BadInput, ARecThatIsCutShort) {
+  write_images(draw_classes(6, 4), 6);
+  fs::resize_file(rec(), fs::file_size(rec()) / 2 + 6);
+  expect_failure(train(), kFailed, {"train.idx: key 1", "is at offset", "train.rec has", "cut short"});
+  fs::remove(idx());
+  expect_failure(train(), kFailed, {"train.rec: the record at offset", "it is cut short"});
+}
+
+TEST_F(BadInput, AnIndexThatPointsPastTheEnd) {
+  write_images(draw_classes(6, 4), 6);
+  write("set/train.idx", read_text_file(idx()) + "99\t123456789\n");
+  expect_failure(train(), kFailed, {"train.idx: key 99 is at offset 123456789", "train.rec has"});
+  write("set/train.idx", "0\t0\none\t2\n");
+  expect_failure(train(), kFailed, {"train.idx, line 2: \"one\t2\""});
+}
+
+// One record of each kind of damage among 240: named and skipped.
+TEST_F(BadInput, DamagedRecordsAreSkippedAndNamed) {
+  auto images = draw_classes(40, 6);
+  images[30].label = 40;
+  Image photo = decode_image(images[40].bytes, 3);
+  images[40].bytes = encode_jpeg(photo, 90);
+  images[40].bytes.resize(images[40].bytes.size() / 2);
+  write_images(images, 40);
+  std::string bytes = read_text_file(rec());
+  const auto entries = read_record_index(idx());
+  bytes[entries[20].offset] ^= 1;  // the magic
+  write("set/train.rec", bytes);
+
+  const ChildResult result = train({"--train.steps=20"});
+  expect_done(result);
+  EXPECT_THAT(
+      result.err,
+      AllOf(HasSubstr("3 of 240 images skipped: 1 unreadable, 1 with a bad label, 1 undecodable"),
+            HasSubstr("train.rec, key 20: "), HasSubstr("found 0xced7230b in place of the magic"),
+            HasSubstr("train.rec, key 30: label 40 is outside 0 … 39"), HasSubstr("train.rec, key 40: ")));
+}
+
+TEST_F(BadInput, TooManyBadRecordsEndTheRun) {
+  auto images = draw_classes(40, 6);
+  for (size_t i = 0; i < 120; ++i) images[i].label = 40;
+  write_images(images, 40);
+  expect_failure(train({"--train.steps=20", "--data.max_skipped=0.1"}), kFailed,
+                 {"images skipped", "label 40 is outside", "more than 100 or 10 % are refused"});
+  expect_done(train({"--train.steps=20", "--data.max_skipped=0.9", "--overwrite"}));
+}
+
+TEST_F(BadInput, FewerClassesThanLabels) {
+  write_images(draw_classes(6, 4), 6);
+  const ChildResult result = train({"--data.classes=5", "--train.steps=2"});
+  expect_done(result);
+  EXPECT_THAT(result.err, HasSubstr("4 of 24 images skipped: 0 unreadable, 4 with a bad label"));
+}
+
+TEST_F(BadInput, APickleThatCallsAFunctionIsRefusedAndNotRun) {
+  write("evil.bin", "cos\nsystem\n(S'touch " + (folder_ / "ran").string() + "'\ntR.");
+  write_images(draw_classes(6, 4), 6);
+  expect_failure(run({"verify", "--model=run", "--pack=evil.bin"}), kFailed,
+                 {"evil.bin", "refuses os.system"});
+  expect_failure(train({"--verification.packs.e=evil.bin"}), kFailed, {"evil.bin", "refuses os.system"});
+  EXPECT_FALSE(fs::exists(folder_ / "ran"));
+  EXPECT_FALSE(fs::exists(folder_ / "run"));
+}
+
+TEST_F(BadInput, APackWithADamagedImage) {
+  write_images(draw_classes(6, 4), 6);
+  expect_done(train());
+  VerificationPack pack = draw_pairs(10, 6);
+  pack.images[5].resize(30);
+  write_verification_pack(folder_ / "p.bin", pack);
+  expect_failure(run({"verify", "--model=run", "--pack=p.bin"}), kFailed, {"p: image 5: "});
+  expect_failure(run({"verify", "--model=run", "--pack=p.bin", "--pack=set/p.bin"}), kWrongUsage,
+                 {"--pack p.bin and --pack set/p.bin have one name, 'p'"});
+}
+
+TEST_F(BadInput, ADamagedImageIsNamedByEmbed) {
+  auto images = draw_classes(2, 6);
+  write_images(images, 2);
+  expect_done(train());
+  images[3].bytes.resize(40);
+  write_images(images, 2);
+  expect_failure(run({"embed", "--model=run", "set", "e"}), kFailed, {"set/train.rec, key 3: "});
+}
+
+TEST_F(BadInput, AnOutputThatCannotBeWritten) {
+  write_images(draw_classes(6, 4), 6);
+  write("file", "x");
+  expect_failure(run({"train", "r.toml", "-o", "file/run"}), kFailed, {"file/run", "Not a directory"});
+  expect_failure(run({"train", "r.toml", "-o", "file"}), kFailed, {"file", "Not a directory"});
+  expect_failure(run({"train", "r.toml", "-o", "/proc/run"}), kFailed,
+                 {"/proc/run: cannot create the folder"});
+  expect_failure(run({"pack", "set", "file/out"}), kFailed, {"file", "Not a directory"});
+  EXPECT_EQ(read_text_file(folder_ / "file"), "x");
+}
+
+// A file system of its own at `folder`, where the test may mount one: root.
+class SmallDisk {
+ public:
+  explicit SmallDisk(fs::path folder) : folder_(std::move(folder)) {
+    create_folders(folder_);
+    mounted_ = ::mount("tmpfs", folder_.c_str(), "tmpfs", 0, "size=32m") == 0;
+  }
+  ~SmallDisk() {
+    if (mounted_) ::umount2(folder_.c_str(), MNT_DETACH);
+  }
+  bool is_mounted() const { return mounted_; }
+  // Leaves `bytes` free.
+  void leave_free(uint64_t bytes) {
+    const fs::space_info space = fs::space(folder_);
+    resize(space.capacity - space.free + bytes);
+  }
+  void resize(uint64_t bytes) {
+    const std::string options = fmt::format("size={}", bytes);
+    PFC_CHECK(::mount("tmpfs", folder_.c_str(), "tmpfs", MS_REMOUNT, options.c_str()) == 0);
+  }
+
+ private:
+  fs::path folder_;
+  bool mounted_ = false;
+};
+
+// 2,000 centers of 64 float32 and their momentum are 1 MB a checkpoint. Where no file system can be mounted, the limit
+// on the size of a file stands for the full disk.
+TEST_F(BadInput, AFullDiskHarmsNoEarlierCheckpoint) {
+  SmallDisk disk(folder_ / "run");
+  const std::vector<std::string> more = {"--data.source=synthetic", "--data.classes=2000",
+                                         "--backbone.embedding=64", "--train.steps=6"};
+  const auto with = [&](const std::string& option) {
+    std::vector<std::string> all = more;
+    all.push_back(option);
+    return all;
+  };
+  expect_done(train(with("--train.steps=3")));
+  constexpr int64_t kRoom = 300 << 10;
+  if (disk.is_mounted()) disk.leave_free(kRoom);
+  const ChildResult full = train(with("--resume"), disk.is_mounted() ? 0 : kRoom);
+  expect_failure(full, kFailed,
+                 {"run/.step-00000006.part/centers-00000-of-00001.safetensors: cannot write: ",
+                  disk.is_mounted() ? "No space left on device" : "File too large"});
+  EXPECT_FALSE(fs::exists(folder_ / "run/.step-00000006.part"));
+  EXPECT_EQ(newest_checkpoint(), "step-00000003\n");
+  EXPECT_EQ(latest_checkpoint(folder_ / "run").checkpoint->manifest.step, 3);
+
+  if (disk.is_mounted()) disk.resize(32 << 20);
+  const ChildResult resumed = train(with("--resume"));
+  expect_done(resumed);
+  EXPECT_THAT(resumed.err, HasSubstr("resumed from run/step-00000003 at step 3"));
+  EXPECT_EQ(newest_checkpoint(), "step-00000006\n");
+}
+
+}  // namespace
+}  // namespace partialfc

@@ -1,0 +1,83 @@
+// The program on several ranks, as mpirun starts them.
+#include <signal.h>
+#include <stdlib.h>
+
+#include <thread>
+
+#include "cli/program_fixture.h"
+#include "partialfc/checkpoint/checkpoint_folder.h"
+
+namespace partialfc {
+namespace {
+
+using testing::HasSubstr;
+
+class Mpirun : public ProgramTest {
+ protected:
+  // mpirun refuses to run as root, as in a container, unless these two say so.
+  Mpirun() {
+    ::setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
+    ::setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
+  }
+  static std::vector<std::string> mpirun(std::vector<std::string> arguments) {
+    const std::vector<std::string> begin = {"mpirun", "--oversubscribe", "--bind-to", "none"};
+    arguments.insert(arguments.begin(), begin.begin(), begin.end());
+    return arguments;
+  }
+  static std::vector<std::string> train_on(int ranks, const std::vector<std::string>& more = {}) {
+    std::vector<std::string> all = {"-np", std::to_string(ranks), PARTIALFC_PROGRAM, "train", "r.toml", "-o",
+                                    "run", "--threads=1"};
+    all.insert(all.end(), more.begin(), more.end());
+    return mpirun(all);
+  }
+  ChildResult run_all(const std::vector<std::string>& command) {
+    return ChildProcess(command, {.folder = folder_.path()}).wait();
+  }
+};
+
+TEST_F(Mpirun, TrainsOnTwoRanksAndResumesOnOneAndThree) {
+  write_images(draw_classes(20, 6), 20);
+  const ChildResult result = run_all(train_on(2));
+  expect_done(result);
+  EXPECT_THAT(result.err, HasSubstr("batch 12 on 2 ranks x 1 thread, 6 steps"));
+  EXPECT_EQ(latest_checkpoint(folder_ / "run").checkpoint->manifest.world_size, 2);
+  expect_done(train({"--resume", "--train.steps=8"}));
+  const ChildResult three = run_all(train_on(3, {"--resume", "--train.steps=10"}));
+  expect_done(three);
+  EXPECT_THAT(three.err, HasSubstr("at step 8, sample 96 (saved by 1 rank)"));
+  EXPECT_EQ(latest_checkpoint(folder_ / "run").checkpoint->manifest.world_size, 3);
+}
+
+TEST_F(Mpirun, MoreRanksThanClassesIsToldOnce) {
+  write_images(draw_classes(2, 12), 2);
+  expect_failure(run_all(train_on(3)), kWrongUsage, {"rank 0: 3 ranks for 2 classes", "start fewer ranks"});
+}
+
+TEST_F(Mpirun, AnErrorOfOneRankEndsAllWithinSecondsWithItsReasonOnce) {
+  write_images(draw_classes(20, 6), 20);
+  const std::vector<std::string> good = {"-np", "1",   PARTIALFC_PROGRAM, "train", "r.toml",
+                                         "-o",  "run", "--threads=1"};
+  std::vector<std::string> all = good;
+  all.push_back(":");
+  all.insert(all.end(), good.begin(), good.end());
+  all.push_back("--verification.packs.p=none.bin");
+  const ChildResult result = run_all(mpirun(all));
+  expect_failure(result, kFailed, {"rank 1: ", "none.bin: cannot open"});
+  EXPECT_LT(result.seconds, 15);
+}
+
+TEST_F(Mpirun, ASignalToMpirunSavesAndStopsAllRanks) {
+  ChildProcess child(train_on(2, {"--data.source=synthetic", "--data.classes=100", "--train.steps=1000000"}),
+                     {.folder = folder_.path()});
+  const auto metrics = folder_ / "run/metrics.jsonl";
+  for (int i = 0; i < 3000 && (!std::filesystem::exists(metrics) || std::filesystem::file_size(metrics) == 0);
+       ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  child.send(SIGUSR1);  // the one that mpirun hands on
+  const ChildResult stopped = child.wait();
+  EXPECT_EQ(stopped.exit_code, kStoppedAfterSaving) << stopped.err;
+  EXPECT_TRUE(latest_checkpoint(folder_ / "run").checkpoint.has_value());
+}
+
+}  // namespace
+}  // namespace partialfc

@@ -1,0 +1,171 @@
+// The program's jobs on data of every kind, and its contracts: exit codes, outputs, what starts and resumes a run.
+#include <signal.h>
+
+#include <nlohmann/json.hpp>
+
+#include <cmath>
+#include <map>
+#include <sstream>
+#include <thread>
+
+#include "cli/program_fixture.h"
+#include "partialfc/checkpoint/checkpoint_folder.h"
+#include "partialfc/data/image_ops.h"
+#include "partialfc/formats/npy.h"
+
+namespace partialfc {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::AllOf;
+using testing::HasSubstr;
+
+TEST_F(ProgramTest, HelpTellsEveryDefault) {
+  for (const auto& [subcommand, parts] : std::map<std::string, std::vector<std::string>>{
+           {"train",
+            {"--timeout", "=600", "head.m2                        0.5", "data.max_skipped", "[sgd, adamw]"}},
+           {"pack", {"--quality", "=95", "--channels", "=3", "[keep]", "--max-skipped", "=0.001"}},
+           {"verify", {"--batch", "=256", "[the recipe's]", "--json"}},
+           {"embed", {"--batch", "=256", "--normalize", "[the recipe's]"}}}) {
+    const ChildResult help = run({subcommand, "--help"});
+    expect_done(help);
+    for (const std::string& part : parts) EXPECT_THAT(help.out, HasSubstr(part)) << subcommand;
+    EXPECT_EQ(help.err, "");
+  }
+}
+
+TEST_F(ProgramTest, WrongUsageIsToldWithStatusTwo) {
+  for (const auto& arguments : std::vector<std::vector<std::string>>{
+           {}, {"trian", "r.toml"}, {"pack", "a", "b", "--quality=0"}, {"verify", "--model", "run"}}) {
+    const ChildResult result = run(arguments);
+    EXPECT_EQ(result.exit_code, kWrongUsage);
+    EXPECT_NE(result.err, "");
+    EXPECT_EQ(result.out, "");
+  }
+  expect_failure(train({"--resume", "--overwrite"}), kWrongUsage,
+                 {"--resume and --overwrite exclude each other"});
+  expect_failure(train({"--train.steps", "5"}), kWrongUsage,
+                 {"'--train.steps' is not understood", "--key.sub=value"});
+}
+
+// A folder of images, packed, trained on, verified with and embedded.
+TEST_F(ProgramTest, FromImagesToEmbeddings) {
+  for (int64_t label = 0; label < 20; ++label) {
+    const fs::path person = folder_ / fmt::format("images/p{:02}", label);
+    create_folders(person);
+    for (int64_t number = 0; number < 4; ++number) {
+      OutputFile file(person / fmt::format("{}.png", number));
+      file.write(draw_image(label, number).bytes);
+      file.close();
+    }
+  }
+  write_verification_pack(folder_ / "faces.bin", draw_pairs(20, 20));
+
+  const ChildResult packed = run({"pack", "images", "packed/train"});
+  expect_done(packed);
+  EXPECT_EQ(packed.out, "packed/train.rec: 80 images of 20 classes\n");
+  EXPECT_EQ(read_text_file(folder_ / "packed/property"), "20,12,12\n");
+
+  const ChildResult trained = train(
+      {"--data.path=packed", "--verification.packs.faces=faces.bin", "--train.steps=0", "--train.epochs=2"});
+  expect_done(trained);
+  EXPECT_THAT(trained.err,
+              AllOf(HasSubstr("80 images of 20 classes, batch 12 on 1 rank x 1 thread, 14 steps"),
+                    HasSubstr("verification faces: accuracy")));
+  EXPECT_EQ(newest_checkpoint(), "step-00000014\n");
+
+  const ChildResult verified = run({"verify", "--model", "run", "--pack", "faces.bin", "--json"});
+  expect_done(verified);
+  const auto report = nlohmann::json::parse(verified.out);  // one object and nothing else
+  EXPECT_EQ(report["faces"]["pairs"], 20);
+  std::istringstream metrics(read_text_file(folder_ / "run/metrics.jsonl"));
+  nlohmann::json last;
+  for (std::string line; std::getline(metrics, line);) last = nlohmann::json::parse(line);
+  EXPECT_EQ(last["step"], 14);
+  EXPECT_NEAR(last["verification.faces.accuracy"].get<double>(), report["faces"]["accuracy"].get<double>(),
+              1e-9);
+  EXPECT_THAT(run({"verify", "--model", "run", "--pack", "faces.bin"}).out, HasSubstr("faces: accuracy "));
+
+  expect_done(run({"embed", "--model", "run/step-00000014", "images", "e", "--batch=7"}));
+  const NpyArray<float> embeddings = read_npy<float>(folder_ / "e.npy");
+  EXPECT_EQ(embeddings.shape, (std::vector<int64_t>{80, 8}));
+  std::istringstream keys(read_text_file(folder_ / "e.keys.tsv"));
+  int64_t row = 0;
+  for (std::string line; std::getline(keys, line); ++row)
+    EXPECT_EQ(line, fmt::format("{}\t{}\timages/p{:02}/{}.png", row, row / 4, row / 4, row % 4));
+  EXPECT_EQ(row, 80);
+}
+
+TEST_F(ProgramTest, EmbeddingsAddTheMirrorImageUnlessToldNotTo) {
+  std::vector<LabelledImage> images = draw_classes(2, 2);
+  for (size_t i = 0; i < 4; ++i) {
+    Image image = decode_image(images[i].bytes, 1);
+    mirror(image);
+    images.push_back({encode_png(image), images[i].label});
+  }
+  write_images(images, 2);
+  expect_done(train({"--train.global_batch=8"}));
+  for (const char* how : {"--no-mirror", "--normalize", "--batch=3"})
+    expect_done(run({"embed", "--model=run", "set", std::string("e") + how, how}));
+  const auto plain = read_npy<float>(folder_ / "e--no-mirror.npy"),
+             unit = read_npy<float>(folder_ / "e--normalize.npy"),
+             both = read_npy<float>(folder_ / "e--batch=3.npy");
+  for (int64_t i = 0; i < 8; ++i) {
+    double square = 0, length = 0;
+    for (int64_t d = 0; d < 8; ++d) length += std::pow(both.view()(i, d), 2);
+    for (int64_t d = 0; d < 8; ++d) {
+      const double sum = double{plain.view()(i, d)} + plain.view()((i + 4) % 8, d);
+      EXPECT_NEAR(both.view()(i, d), sum, 1e-4 * (1 + std::abs(sum)));
+      EXPECT_NEAR(unit.view()(i, d), both.view()(i, d) / std::sqrt(length), 1e-5);
+      square += std::pow(unit.view()(i, d), 2);
+    }
+    EXPECT_NEAR(square, 1, 1e-5);
+  }
+}
+
+TEST_F(ProgramTest, AFolderThatHoldsARunIsLeftAloneUnlessToldOtherwise) {
+  write_images(draw_classes(6, 4), 6);
+  expect_failure(train({"--resume"}), kWrongUsage, {"run: holds no run to resume"});
+  expect_done(train());
+  const std::string recipe = read_text_file(folder_ / "run/recipe.toml");
+  expect_failure(train({"--head.scale=20"}), kWrongUsage,
+                 {"run: holds a run already", "--resume", "--overwrite"});
+  EXPECT_EQ(read_text_file(folder_ / "run/recipe.toml"), recipe);
+  EXPECT_EQ(newest_checkpoint(), "step-00000006\n");
+
+  const ChildResult resumed = train({"--resume", "--train.steps=8"});
+  expect_done(resumed);
+  EXPECT_THAT(resumed.err, HasSubstr("resumed from run/step-00000006 at step 6, sample 72"));
+  EXPECT_EQ(newest_checkpoint(), "step-00000008\n");
+  expect_failure(train({"--resume", "--train.seed=9"}), kWrongUsage, {"train.seed = 1, this recipe has 9"});
+
+  expect_done(train({"--overwrite", "--train.steps=2"}));
+  EXPECT_EQ(newest_checkpoint(), "step-00000002\n");
+  EXPECT_FALSE(fs::exists(folder_ / "run/step-00000008"));
+}
+
+TEST_F(ProgramTest, SyntheticDataNeedsNoFiles) {
+  const ChildResult result = train({"--data.source=synthetic", "--data.path=", "--data.classes=1000"});
+  expect_done(result);
+  EXPECT_THAT(result.err, HasSubstr("1000 classes, batch 12"));
+}
+
+TEST_F(ProgramTest, ASignalSavesAndStopsAndResumeFinishes) {
+  ChildProcess child(command({"train", "r.toml", "-o", "run", "--threads=1", "--data.source=synthetic",
+                              "--data.classes=100", "--train.steps=1000000", "--checkpoint.every=0"}),
+                     {.folder = folder_.path()});
+  const fs::path metrics = folder_ / "run/metrics.jsonl";
+  for (int i = 0; i < 3000 && (!fs::exists(metrics) || fs::file_size(metrics) == 0); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  child.send(SIGTERM);
+  const ChildResult stopped = child.wait();
+  EXPECT_EQ(stopped.exit_code, kStoppedAfterSaving) << stopped.err;
+  const int64_t step = latest_checkpoint(folder_ / "run").checkpoint->manifest.step;
+  const ChildResult resumed = train({"--resume", "--data.source=synthetic", "--data.classes=100",
+                                     fmt::format("--train.steps={}", step + 2)});
+  expect_done(resumed);
+  EXPECT_THAT(resumed.err, HasSubstr(fmt::format("at step {}, sample {}", step, 12 * step)));
+}
+
+}  // namespace
+}  // namespace partialfc

@@ -1,0 +1,144 @@
+// For tests of whole runs: a recipe of a net that takes milliseconds a step, on thread ranks, and what a run leaves.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cmath>
+#include <map>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "partialfc/base/test_support.h"
+#include "partialfc/checkpoint/center_files.h"
+#include "partialfc/comm/thread_ranks.h"
+#include "partialfc/formats/safetensors.h"
+#include "trainer/test_data.h"
+#include "trainer/trainer.h"
+
+namespace partialfc {
+
+using Centers = std::map<int64_t, std::vector<float>>;  // class → record
+
+class TrainerTest : public testing::Test {
+ protected:
+  static constexpr int64_t kClasses = 40;
+
+  TrainerTest() {
+    create_folders(scratch_ / "set");
+    recipe_.data = {.path = (scratch_ / "set/train.rec").lexically_normal().string(),
+                    .height = 12,
+                    .width = 12,
+                    .channels = 1,
+                    .threads = 1};
+    recipe_.backbone = {.name = "small", .embedding = 8, .width = 4, .stages = 2};
+    recipe_.head = {.sample_rate = 0.5, .scale = 16, .m2 = 0.2};
+    recipe_.train = {.steps = 8, .global_batch = 24, .precision = "fp32", .seed = 3, .log_every = 1};
+    recipe_.checkpoint.every = 4;
+  }
+
+  void write_images(const std::vector<LabelledImage>& images) {
+    write_set(scratch_ / "set", images, kClasses);
+  }
+  // A batch of 24 in which each quarter, third and half holds the same images in the same order: BatchNorm finds the
+  // same statistics whatever part of it it sees.
+  void write_repeating_images() {
+    std::vector<LabelledImage> images;
+    for (int repeat = 0; repeat < 12; ++repeat)
+      for (const int64_t label : {7, 31}) images.push_back(draw_image(label, 0));
+    write_images(images);
+    recipe_.data.shuffle = false;
+    recipe_.augment.mirror = 0;
+  }
+
+  // Keeps what the run tells in told_.
+  TrainOutcome train(const Recipe& recipe, int ranks, const std::string& run,
+                     StartMode start = StartMode::kNew,
+                     const std::atomic<bool>* stop_of_last_rank = nullptr) {
+    auto outcome = TrainOutcome::kFinished;
+    testing::internal::CaptureStderr();
+    try {
+      run_ranks(ranks, [&](Communicator& world) {
+        const bool is_last = world.rank() == ranks - 1;
+        Trainer trainer(
+            recipe, world,
+            {.output = scratch_ / run, .start = start, .stop = is_last ? stop_of_last_rank : nullptr});
+        const TrainOutcome mine = trainer.run();
+        if (is_last) outcome = mine;
+      });
+    } catch (...) {
+      told_ = testing::internal::GetCapturedStderr();
+      throw;
+    }
+    told_ = testing::internal::GetCapturedStderr();
+    return outcome;
+  }
+  TrainOutcome resume(const Recipe& recipe, int ranks, const std::string& run) {
+    return train(recipe, ranks, run, StartMode::kResume);
+  }
+
+  std::vector<nlohmann::json> metrics(const std::string& run) {
+    std::istringstream text(read_text_file(scratch_ / run / kMetricsFile));
+    std::vector<nlohmann::json> lines;
+    for (std::string line; std::getline(text, line);) lines.push_back(nlohmann::json::parse(line));
+    return lines;
+  }
+  std::vector<double> losses(const std::string& run) {
+    std::vector<double> losses;
+    for (const auto& line : metrics(run))
+      if (line.contains("loss")) losses.push_back(line["loss"]);
+    return losses;
+  }
+  std::filesystem::path checkpoint(const std::string& run, int64_t step) {
+    return scratch_ / run / checkpoint_name(step);
+  }
+  static std::vector<std::filesystem::path> center_files(const std::filesystem::path& checkpoint) {
+    const auto ranks = static_cast<int>(read_manifest(checkpoint).world_size);
+    std::vector<std::filesystem::path> files;
+    for (int rank = 0; rank < ranks; ++rank) files.push_back(checkpoint / center_file_name(rank, ranks));
+    return files;
+  }
+  static Centers centers(const std::filesystem::path& checkpoint) {
+    Centers centers;
+    for (const std::filesystem::path& path : center_files(checkpoint)) {
+      const SafetensorsFile file(path);
+      for (const TensorInfo& tensor : file.tensors()) {
+        if (!tensor.name.ends_with(".classes")) continue;
+        const std::string block = tensor.name.substr(0, tensor.name.rfind('.'));
+        const auto classes = file.read<int64_t>(tensor.name);
+        const auto records = file.read<float>(block + ".records");
+        const size_t size = records.size() / classes.size();
+        for (size_t i = 0; i < classes.size(); ++i)
+          centers[classes[i]].assign(&records[i * size], &records[i * size] + size);
+      }
+    }
+    return centers;
+  }
+  static void expect_near(const Centers& a, const Centers& b, double tolerance) {
+    ASSERT_EQ(a.size(), b.size());
+    for (const auto& [label, record] : a)
+      for (size_t i = 0; i < record.size(); ++i)
+        EXPECT_NEAR(record[i], b.at(label).at(i), tolerance * (1 + std::abs(record[i]))) << "class " << label;
+  }
+  // Equal but for the last digits of running statistics: as many of one value, averaged.
+  static void expect_same_tensors(const std::filesystem::path& a, const std::filesystem::path& b) {
+    const SafetensorsFile first(a), second(b);
+    ASSERT_EQ(first.tensors().size(), second.tensors().size());
+    EXPECT_EQ(first.metadata(), second.metadata());
+    for (const TensorInfo& tensor : first.tensors()) {
+      if (tensor.type != TensorType::kF32) continue;
+      const auto x = first.read<float>(tensor.name), y = second.read<float>(tensor.name);
+      ASSERT_EQ(x.size(), y.size());
+      const double tolerance = tensor.name.find("running") == std::string::npos ? 0 : 1e-6;
+      for (size_t i = 0; i < x.size(); ++i)
+        EXPECT_NEAR(x[i], y[i], tolerance * std::abs(x[i])) << tensor.name;
+    }
+  }
+
+  ScratchFolder scratch_;
+  Recipe recipe_;
+  std::string told_;
+};
+
+}  // namespace partialfc

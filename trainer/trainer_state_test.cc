@@ -1,0 +1,146 @@
+// Saving and resuming.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "trainer/trainer_fixture.h"
+#include "trainer/weights.h"
+
+namespace partialfc {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::AllOf;
+using testing::HasSubstr;
+
+TEST_F(TrainerTest, WhatTwoRanksSavedOneAndThreeResume) {
+  write_images(draw_classes(kClasses, 6));
+  recipe_.optimizer.name = "adamw";
+  recipe_.optimizer.learning_rate = 0.01;
+  recipe_.train.steps = 6;
+  train(recipe_, 2, "saved");
+  const fs::path saved = checkpoint("saved", 6);
+  const Manifest manifest = read_manifest(saved);
+  EXPECT_EQ(manifest.samples, 6 * 24);
+  EXPECT_EQ(manifest.world_size, 2);
+  const Centers expected = centers(saved);
+  EXPECT_GE(std::ssize(expected), kClasses / 2);
+  EXPECT_EQ(expected.begin()->second.size(), 3u * 8);  // w, m and v
+
+  for (const int ranks : {1, 3}) {
+    // A run that is at its end saves what it has loaded, and takes no step.
+    fs::remove_all(scratch_ / "resumed");
+    fs::copy(scratch_ / "saved", scratch_ / "resumed", fs::copy_options::recursive);
+    resume(recipe_, ranks, "resumed");
+    EXPECT_THAT(told_, HasSubstr("at step 6, sample 144 (saved by 2 ranks)"));
+    const fs::path resumed = checkpoint("resumed", 6);
+    const Manifest again = read_manifest(resumed);
+    EXPECT_EQ(again.world_size, ranks);
+    EXPECT_EQ(again.samples, manifest.samples);
+    EXPECT_EQ(centers(resumed), expected);
+    expect_same_tensors(resumed / kBackboneFile, saved / kBackboneFile);
+    expect_same_tensors(resumed / kOptimizerFile, saved / kOptimizerFile);
+
+    // The head as loaded.
+    run_ranks(ranks, [&](Communicator& world) {
+      ThreadTeam team(1);
+      PartialFC head({.num_classes = kClasses,
+                      .dim = 8,
+                      .max_batch = 1,
+                      .seed = 3,
+                      .optimizer = {.kind = OptimizerOptions::Kind::kAdamW}},
+                     world, team);
+      read_centers(center_files(saved), head, team);
+      EXPECT_EQ(head.updates(), 6);
+      const auto positions = head.store().living_positions(head.store().positions());
+      std::vector<int64_t> slots(positions.size());
+      head.store().locate(positions, slots, team);
+      Matrix<float> records(std::ssize(slots), head.store().record_size());
+      head.store().gather(slots, records.view());
+      for (size_t i = 0; i < slots.size(); ++i) {
+        const auto& record = expected.at(head.placement().class_at(positions[i]));
+        EXPECT_TRUE(std::equal(record.begin(), record.end(), records[i]));
+      }
+      std::array<int64_t, 1> rows = {std::ssize(slots)};
+      world.all_reduce(std::span<int64_t>(rows)).wait();
+      EXPECT_EQ(rows[0], std::ssize(expected));
+    });
+
+    // And on it goes.
+    Recipe longer = recipe_;
+    longer.train.steps = 8;
+    resume(longer, ranks, "resumed");
+    EXPECT_EQ(read_manifest(checkpoint("resumed", 8)).samples, 8 * 24);
+    EXPECT_EQ(losses("resumed").size(), 8u);
+  }
+}
+
+TEST_F(TrainerTest, AsManyRanksGoOnBitForBit) {
+  write_images(draw_classes(kClasses, 6));
+  train(recipe_, 2, "whole");
+  fs::copy(scratch_ / "whole", scratch_ / "crashed", fs::copy_options::recursive);
+  fs::remove_all(checkpoint("crashed", 8));  // as if it had ended between steps 4 and 8
+  resume(recipe_, 2, "crashed");
+  EXPECT_THAT(told_, HasSubstr("at step 4, sample 96 "));
+  EXPECT_EQ(read_manifest(checkpoint("crashed", 8)).files, read_manifest(checkpoint("whole", 8)).files);
+  EXPECT_EQ(losses("crashed"), losses("whole"));
+}
+
+TEST_F(TrainerTest, ADamagedNewestCheckpointIsPassedOver) {
+  write_images(draw_classes(kClasses, 2));
+  train(recipe_, 2, "run");
+  const fs::path damaged = checkpoint("run", 8) / kBackboneFile;
+  std::string bytes = read_text_file(damaged);
+  bytes[bytes.size() / 2] ^= 1;
+  write_file_atomically(damaged, bytes);
+  EXPECT_EQ(resume(recipe_, 2, "run"), TrainOutcome::kFinished);
+  EXPECT_THAT(told_, AllOf(HasSubstr("passed over a damaged checkpoint: " + damaged.string()),
+                           HasSubstr("resumed from " + checkpoint("run", 4).string())));
+  EXPECT_EQ(losses("run").size(), 8u);
+  verify_files(checkpoint("run", 8), read_manifest(checkpoint("run", 8)));  // written anew
+}
+
+TEST_F(TrainerTest, ResumeRefusesAnotherModelWithBothValues) {
+  write_images(draw_classes(kClasses, 2));
+  recipe_.train.steps = 1;
+  train(recipe_, 1, "run");
+  const auto refusal = [&](auto&& change) {
+    Recipe changed = recipe_;
+    change(changed);
+    return message_of([&] { resume(changed, 1, "run"); });
+  };
+  const std::string where = checkpoint("run", 1).string();
+  EXPECT_THAT(refusal([](Recipe& r) { r.data.classes = 50; }),
+              HasSubstr(where + ": saved with data.classes = 40, this recipe has 50"));
+  EXPECT_THAT(refusal([](Recipe& r) { r.train.seed = 4; }),
+              HasSubstr("saved with train.seed = 3, this recipe has 4"));
+  EXPECT_THAT(refusal([](Recipe& r) { r.backbone.name = "mobilefacenet"; }),
+              HasSubstr("saved with backbone.name = small, this recipe has mobilefacenet"));
+  EXPECT_THAT(refusal([](Recipe& r) { r.optimizer.name = "adamw"; }),
+              HasSubstr("saved with optimizer.name = sgd, this recipe has adamw"));
+  EXPECT_THAT(refusal([](Recipe& r) { r.backbone.width = 6; }),
+              AllOf(HasSubstr("tensor"), HasSubstr("the backbone needs")));
+  EXPECT_EQ(resume(recipe_, 1, "run"), TrainOutcome::kFinished);  // no harm was done
+}
+
+TEST_F(TrainerTest, AskedToStopOnOneRankAllSaveAndStop) {
+  write_images(draw_classes(kClasses, 2));
+  const std::atomic<bool> stop = true;
+  EXPECT_EQ(train(recipe_, 2, "run", StartMode::kNew, &stop), TrainOutcome::kStopped);
+  EXPECT_EQ(read_manifest(checkpoint("run", 1)).step, 1);
+  EXPECT_EQ(read_text_file(scratch_ / "run/latest"), "step-00000001\n");
+  EXPECT_EQ(resume(recipe_, 2, "run"), TrainOutcome::kFinished);
+  EXPECT_EQ(losses("run").size(), 8u);
+}
+
+TEST_F(TrainerTest, KeepsTheNewestCheckpoints) {
+  write_images(draw_classes(kClasses, 2));
+  recipe_.train.steps = 5;
+  recipe_.checkpoint = {.every = 1, .keep = 2};
+  train(recipe_, 1, "run");
+  for (int64_t step = 1; step <= 5; ++step) EXPECT_EQ(fs::exists(checkpoint("run", step)), step >= 4) << step;
+  // The resolved recipe: with it the run can be had again.
+  EXPECT_EQ(to_toml(read_recipe(scratch_ / "run/recipe.toml", {})), to_toml(recipe_));
+}
+
+}  // namespace
+}  // namespace partialfc
