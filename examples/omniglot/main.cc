@@ -69,7 +69,7 @@ int64_t write_training_set(const ImageSource& source, const Arguments& arguments
 
 // Pairs alternate: two drawings of one class, two drawings of two classes.
 void write_pairs(const ImageSource& source, const Arguments& arguments) {
-  std::map<int64_t, std::vector<int64_t>> drawings;   // of each class
+  std::map<int64_t, std::vector<int64_t>> drawings;  // of each class
   for (int64_t index = 0; index < source.size(); ++index) drawings[source.read(index).label].push_back(index);
   RandomStream random(arguments.seed, Purpose::kVerificationPairs);
   const auto pick = [&](int64_t label) {
@@ -112,8 +112,12 @@ int main(int argc, char** argv) {
                "partialfc-omniglot");
   app.add_option("input", arguments.input, "Folder with images_background and images_evaluation")->required();
   app.add_option("output", arguments.output, "Folder for train.rec and unseen_characters.bin")->required();
-  app.add_option("--size", arguments.size, "Height and width, pixels")->capture_default_str()->check(CLI::Range(8, 105));
-  app.add_option("--pairs", arguments.pairs, "Half of them same")->capture_default_str()->check(CLI::Range(20, 1000000));
+  app.add_option("--size", arguments.size, "Height and width, pixels")
+      ->capture_default_str()
+      ->check(CLI::Range(8, 105));
+  app.add_option("--pairs", arguments.pairs, "Half of them same")
+      ->capture_default_str()
+      ->check(CLI::Range(20, 1000000));
   app.add_option("--seed", arguments.seed, "Of the pairs")->capture_default_str();
   try {
     app.parse(argc, argv);

@@ -11,7 +11,7 @@
 using namespace partialfc;
 
 int main() {
-  constexpr int64_t kClasses = 10000, kDim = 64, kBatch = 128;   // kBatch: rows of one rank
+  constexpr int64_t kClasses = 10000, kDim = 64, kBatch = 128;  // kBatch: rows of one rank
   run_ranks(2, [](Communicator& comm) {
     ThreadTeam team(1);
     PartialFC head({.num_classes = kClasses,
@@ -27,7 +27,8 @@ int main() {
     Matrix<float> features(kBatch, kDim), gradients(kBatch, kDim);
     std::vector<int64_t> labels(kBatch);
     for (int64_t step = 0; step < 400; ++step) {
-      RandomStream random(1, Purpose::kSyntheticData, static_cast<uint64_t>(step), static_cast<uint64_t>(comm.rank()));
+      RandomStream random(1, Purpose::kSyntheticData, static_cast<uint64_t>(step),
+                          static_cast<uint64_t>(comm.rank()));
       for (int64_t n = 0; n < kBatch; ++n) {
         labels[n] = random.below(200);
         std::copy_n(table[labels[n]], kDim, features[n]);
