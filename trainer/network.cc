@@ -1,7 +1,5 @@
 #include "trainer/network.h"
 
-#include <malloc.h>
-
 #include <algorithm>
 #include <string_view>
 #include <utility>
@@ -16,15 +14,6 @@ namespace partialfc {
 namespace {
 
 constexpr int64_t kAlignment = 16;  // floats: a cache line, and a vector of AVX-512
-
-// Activations are freed and allocated again in every step. glibc gives blocks of their size back to the kernel, which
-// then clears each of their pages anew, for a tenth of the step's time; here it is told not to.
-void keep_freed_memory() {
-#ifdef __GLIBC__
-  mallopt(M_MMAP_MAX, 0);
-  mallopt(M_TRIM_THRESHOLD, -1);
-#endif
-}
 
 torch::Tensor convolution(const Operation& operation, const torch::Tensor& x, const torch::Tensor& weight) {
   const int64_t stride = operation.stride, padding = operation.padding;
@@ -42,7 +31,6 @@ uint64_t hash_of(std::string_view name) {  // FNV-1a
 }  // namespace
 
 Network::Network(Graph graph, const NetworkOptions& options) : graph_(std::move(graph)), options_(options) {
-  keep_freed_memory();
   for (const Operation& operation : graph_.operations()) {
     BoundOperation bound{.operation = operation, .reads = operation.inputs};
     for (TensorSpec& spec : graph_.tensors_of(operation)) {

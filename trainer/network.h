@@ -4,8 +4,6 @@
 // backward finishes them (last layers first): so that gradients are summed over the ranks, clipped and stepped as plain
 // arrays. Precision bf16 casts activations and weights of convolutions and linear layers to bfloat16; parameters,
 // statistics and the embedding stay float32.
-//
-// The first network makes the process keep the memory that it frees (glibc): a step's activations are as large each time.
 #pragma once
 
 #include <torch/types.h>
