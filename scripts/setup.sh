@@ -35,12 +35,12 @@ install_packages() {
   DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends $missing >&2
 }
 
-# build PRESET [cmake options]: configures and builds to build/PRESET.
+# build PRESET [TARGET ...]: configures and builds to build/PRESET.
 build() {
   local preset=$1
   shift
-  cmake -S "$project" -B "$project/build/$preset" --preset "$preset" "$@" >&2
-  cmake --build "$project/build/$preset" >&2
+  cmake -S "$project" -B "$project/build/$preset" --preset "$preset" >&2
+  cmake --build "$project/build/$preset" ${1:+--target "$@"} >&2
 }
 
 # mpirun for ranks on this machine. Open MPI refuses to run as root unless told twice.
