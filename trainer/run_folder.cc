@@ -47,12 +47,14 @@ void prepare_run_folder(const fs::path& folder, StartMode mode) {
         "{}: holds a run already; go on with --resume, replace it with --overwrite, or name another --output",
         folder.string());
   create_folders(folder);
-  if (mode == StartMode::kOverwrite)
-    for (const fs::path& file : files_of_run(folder)) {
-      std::error_code code;
-      fs::remove_all(file, code);
-      if (code) fail("{}: cannot remove: {}", file.string(), code.message());
-    }
+}
+
+void clear_run_folder(const fs::path& folder) {
+  for (const fs::path& file : files_of_run(folder)) {
+    std::error_code code;
+    fs::remove_all(file, code);
+    if (code) fail("{}: cannot remove: {}", file.string(), code.message());
+  }
 }
 
 void truncate_metrics(const fs::path& folder, int64_t step) {

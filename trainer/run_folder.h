@@ -11,9 +11,12 @@ constexpr const char* kMetricsFile = "metrics.jsonl";
 
 enum class StartMode { kNew, kResume, kOverwrite };
 
-// Makes the folder ready. kNew refuses one that holds a run; kOverwrite removes that run's files, and nothing else;
-// kResume needs one. Throws Error or UsageError that says which option to give.
+// Makes the folder if it is not there. kNew refuses one that holds a run, kResume needs one. Throws Error, or UsageError
+// that says which option to give.
 void prepare_run_folder(const std::filesystem::path& folder, StartMode mode);
+
+// Removes the files of the run that the folder holds, and nothing else.
+void clear_run_folder(const std::filesystem::path& folder);
 
 // Removes the lines of metrics.jsonl whose step is beyond `step`: what a resumed run will write again.
 void truncate_metrics(const std::filesystem::path& folder, int64_t step);

@@ -44,6 +44,8 @@ TEST(RunFolder, AnyTraceOfARunIsRefusedUnlessSaid) {
     prepare_run_folder(scratch.path(), StartMode::kResume);
     EXPECT_TRUE(fs::exists(scratch / trace));
     prepare_run_folder(scratch.path(), StartMode::kOverwrite);
+    EXPECT_TRUE(fs::exists(scratch / trace));  // until the new run is about to begin
+    clear_run_folder(scratch.path());
     EXPECT_FALSE(fs::exists(scratch / trace)) << trace;
   }
 }
@@ -55,7 +57,7 @@ TEST(RunFolder, OverwriteRemovesNothingElse) {
   create_folders(scratch / "step-00000010");
   write_file_atomically(scratch / "step-00000010/manifest.json", "{}");
   create_folders(scratch / ".step-00000020.old");
-  prepare_run_folder(scratch.path(), StartMode::kOverwrite);
+  clear_run_folder(scratch.path());
   std::set<std::string> left;
   for (const auto& entry : fs::directory_iterator(scratch.path())) left.insert(entry.path().filename());
   EXPECT_EQ(left, (std::set<std::string>{"notes.txt", "step-by-step.md", "step-", "latest.txt",

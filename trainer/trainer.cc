@@ -62,6 +62,8 @@ Trainer::Trainer(const Recipe& recipe, Communicator& world, const TrainOptions& 
   for (const auto& [name, path] : recipe.verification.packs)
     packs_.push_back({name, read_verification_pack(path)});
   open_data();
+  if (is_first()) prepare_run_folder(options.output, options.start);
+  world.barrier().wait();
   network_ = std::make_unique<Network>(make_backbone(recipe.backbone_options()),
                                        NetworkOptions{.precision = precision_of(recipe.train.precision),
                                                       .channels_last = recipe.train.channels_last,
@@ -77,10 +79,10 @@ Trainer::Trainer(const Recipe& recipe, Communicator& world, const TrainOptions& 
                                                        .margin = margin_options(recipe.head),
                                                        .optimizer = optimizer_options(recipe.optimizer)},
                                       *head_channel_, team_);
-  if (is_first()) prepare_run_folder(options.output, options.start);
-  world.barrier().wait();
+  total_steps_ = steps_in_all();
   if (options.start == StartMode::kResume) resume();
   if (is_first()) {
+    if (options.start == StartMode::kOverwrite) clear_run_folder(options.output);
     write_file_atomically(options.output / kRecipeFile, to_toml(recipe));
     truncate_metrics(options.output, step_);
     log_ = std::make_unique<RunLog>(options.output);
@@ -90,21 +92,25 @@ Trainer::Trainer(const Recipe& recipe, Communicator& world, const TrainOptions& 
 
 Trainer::~Trainer() = default;
 
-// The stream is opened at the position of the run when training begins.
 void Trainer::open_data() {
   const Recipe::Data& data = recipe_.data;
   if (data.source == "synthetic") {
     num_classes_ = data.classes;
     dataset_size_ = data.classes;
   } else {
-    const auto source = open_image_source(data.path);
-    dataset_size_ = source->size();
-    num_classes_ = data.classes > 0 ? data.classes : source->num_classes();
+    source_ = open_image_source(data.path);
+    dataset_size_ = source_->size();
+    num_classes_ = data.classes > 0 ? data.classes : source_->num_classes();
   }
-  const auto batch = static_cast<double>(recipe_.train.global_batch);
-  total_steps_ = recipe_.train.steps > 0
-                     ? recipe_.train.steps
-                     : static_cast<int64_t>(std::ceil(recipe_.train.epochs * double(dataset_size_) / batch));
+}
+
+// Epochs count samples: a run resumed with another batch ends where it would have ended.
+int64_t Trainer::steps_in_all() const {
+  if (recipe_.train.steps > 0) return recipe_.train.steps;
+  const double samples_left =
+      recipe_.train.epochs * static_cast<double>(dataset_size_) - static_cast<double>(samples_);
+  return step_ + static_cast<int64_t>(std::ceil(std::max(0.0, samples_left) /
+                                                static_cast<double>(recipe_.train.global_batch)));
 }
 
 TrainOutcome Trainer::run() {
@@ -121,14 +127,14 @@ TrainOutcome Trainer::run() {
   } else {
     const int64_t threads =
         recipe_.data.threads > 0 ? recipe_.data.threads : std::max(1, options_.threads / 2);
-    stream_ = std::make_unique<Loader>(open_image_source(recipe_.data.path),
-                                       LoaderOptions{.stream = stream,
-                                                     .augment = recipe_.augment,
-                                                     .shuffle = recipe_.data.shuffle,
-                                                     .threads = static_cast<int>(threads),
-                                                     .prefetch = static_cast<int>(recipe_.data.prefetch),
-                                                     .num_classes = num_classes_,
-                                                     .max_skipped = recipe_.data.max_skipped});
+    stream_ =
+        std::make_unique<Loader>(source_, LoaderOptions{.stream = stream,
+                                                        .augment = recipe_.augment,
+                                                        .shuffle = recipe_.data.shuffle,
+                                                        .threads = static_cast<int>(threads),
+                                                        .prefetch = static_cast<int>(recipe_.data.prefetch),
+                                                        .num_classes = num_classes_,
+                                                        .max_skipped = recipe_.data.max_skipped});
   }
   bool saved = false;
   meter_.restart();

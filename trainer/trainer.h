@@ -10,6 +10,7 @@
 #include "partialfc/checkpoint/checkpoint_folder.h"
 #include "partialfc/comm/communicator.h"
 #include "partialfc/data/batch_stream.h"
+#include "partialfc/data/image_source.h"
 #include "partialfc/data/verification_pack.h"
 #include "partialfc/head/partial_fc.h"
 #include "trainer/backbone_optimizer.h"
@@ -48,6 +49,7 @@ class Trainer {
   };
 
   void open_data();
+  int64_t steps_in_all() const;
   int64_t find_newest_step();
   void resume();
   void train_step();
@@ -73,6 +75,7 @@ class Trainer {
 
   int64_t dataset_size_ = 0, num_classes_ = 0, total_steps_ = 0;
   std::vector<Pack> packs_;
+  std::shared_ptr<const ImageSource> source_;  // null for synthetic data
   std::unique_ptr<BatchStream> stream_;
   Batch batch_;
 

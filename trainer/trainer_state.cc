@@ -131,6 +131,7 @@ void Trainer::resume() {
   read_centers(center_files, *head_, team_);
   step_ = manifest.step;
   samples_ = manifest.samples;
+  total_steps_ = steps_in_all();
   tell(fmt::format("resumed from {} at step {}, sample {} (saved by {} rank{})", folder.string(), step_,
                    samples_, manifest.world_size, manifest.world_size == 1 ? "" : "s"));
 }
