@@ -155,6 +155,9 @@ TrainOutcome Trainer::run() {
 // One step: embed, head, backward with the gradients' sum on its way, the centers' step meanwhile, the backbone's.
 void Trainer::train_step() {
   stream_->next(batch_);
+  // Whether any rank was asked to stop: on its way while the step runs.
+  std::array<float, 1> votes = {options_.stop != nullptr && *options_.stop ? 1.0f : 0.0f};
+  Request vote = world_.all_reduce(std::span<float>(votes));
   const Shape shape = network_->graph().input();
   const torch::Tensor pixels = torch::from_blob(
       batch_.pixels.data(), {batch_.count, shape.height, shape.width, shape.channels}, torch::kUInt8);
@@ -172,8 +175,7 @@ void Trainer::train_step() {
     reducer_->finish();
     gradient_norm = optimizer_->step(rate);
   }
-  std::array<float, 1> votes = {options_.stop != nullptr && *options_.stop ? 1.0f : 0.0f};
-  world_.all_reduce(std::span<float>(votes)).wait();
+  vote.wait();
   stop_asked_ = votes[0] > 0;
 
   ++step_;

@@ -1,6 +1,5 @@
 // Saving and resuming a run, and what it tells on the way.
 #include <array>
-#include <fstream>
 
 #include "partialfc/base/error.h"
 #include "partialfc/base/file.h"

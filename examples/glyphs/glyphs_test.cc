@@ -15,6 +15,7 @@
 #include "partialfc/base/error.h"
 #include "partialfc/base/file.h"
 #include "partialfc/base/random.h"
+#include "partialfc/base/test_support.h"
 #include "partialfc/data/image_codec.h"
 #include "partialfc/data/image_record.h"
 #include "partialfc/data/record_io.h"
@@ -22,15 +23,6 @@
 
 namespace partialfc {
 namespace {
-
-std::string message_of(auto&& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 std::string as_text(const std::vector<uint8_t>& bytes) { return {bytes.begin(), bytes.end()}; }
 
