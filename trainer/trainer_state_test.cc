@@ -54,8 +54,8 @@ TEST_F(TrainerTest, WhatTwoRanksSavedOneAndThreeResume) {
       const auto positions = head.store().living_positions(head.store().positions());
       std::vector<int64_t> slots(positions.size());
       head.store().locate(positions, slots, team);
-      Matrix<float> records(std::ssize(slots), head.store().record_size());
-      head.store().gather(slots, records.view());
+      Matrix<float> records(std::ssize(slots), head.store().layout().numbers());
+      head.store().read(slots, records.view());
       for (size_t i = 0; i < slots.size(); ++i) {
         const auto& record = expected.at(head.placement().class_at(positions[i]));
         EXPECT_TRUE(std::equal(record.begin(), record.end(), records[i]));

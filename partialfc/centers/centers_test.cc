@@ -42,7 +42,7 @@ class MemoryStoreTest : public testing::Test {
   static constexpr int64_t kClasses = 1000, kDim = 5, kRecord = 10;
   ClassPlacement placement_{kClasses, 7};
   ThreadTeam team_{2};
-  std::unique_ptr<CenterStore> store_ = make_memory_store(placement_, {100, 900}, kDim, kRecord, 7);
+  std::unique_ptr<CenterStore> store_ = make_memory_store(placement_, {100, 900}, {.dim = kDim}, 7);
 };
 
 TEST_F(MemoryStoreTest, RowsComeToLifeWithTheirClassesValue) {
@@ -53,7 +53,7 @@ TEST_F(MemoryStoreTest, RowsComeToLifeWithTheirClassesValue) {
   EXPECT_EQ(store_->rows_alive(), 3);
   Matrix<float> rows(3, kRecord);
   rows.fill(9);
-  store_->gather(slots, rows.view());
+  store_->read(slots, rows.view());
   for (int64_t i = 0; i < 3; ++i) {
     std::vector<float> expected(kDim);
     initial_center(7, placement_.class_at(positions[i]), expected);
@@ -70,13 +70,13 @@ TEST_F(MemoryStoreTest, WhatIsScatteredIsGatheredAndStays) {
   store_->locate(positions, slots, team_);
   Matrix<float> rows(300, kRecord);
   std::iota(rows.data(), rows.data() + rows.size(), 0.0f);
-  store_->scatter(slots, rows.view());
+  store_->write(slots, rows.view());
   store_->locate(std::vector<int64_t>{101, 102}, std::span(again).first(2), team_);
   store_->locate(positions, again, team_);
   EXPECT_EQ(slots, again);
   Matrix<float> got(300, kRecord), centers(300, kDim);
-  store_->gather(slots, got.view());
-  store_->gather(slots, centers.view());
+  store_->read(slots, got.view());
+  store_->read(slots, centers.view());
   for (int64_t i = 0; i < 300; ++i)
     for (int64_t d = 0; d < kRecord; ++d) {
       EXPECT_EQ(got(i, d), rows(i, d));

@@ -80,13 +80,13 @@ void restore_block(const SafetensorsFile& file, int64_t block, PartialFC& head, 
   if (file.find(tensor_name(block, "classes")) == nullptr) return;
   const auto positions = positions_of(file.read<int64_t>(tensor_name(block, "classes")), head, file);
   std::vector<float> records = file.read<float>(tensor_name(block, "records"));
-  const int64_t rows = std::ssize(positions), record_size = head.store().record_size();
+  const int64_t rows = std::ssize(positions), record_size = head.store().layout().numbers();
   if (std::ssize(records) != rows * record_size)
     fail("{}: block {}: {} numbers for {} rows of {}", file.path().string(), block, records.size(), rows,
          record_size);
   std::vector<int64_t> slots(rows);
   head.store().locate(positions, slots, team);
-  head.store().scatter(slots, {records.data(), rows, record_size});
+  head.store().write(slots, {records.data(), rows, record_size});
 }
 
 }  // namespace
@@ -97,7 +97,7 @@ std::string center_file_name(int rank, int world_size) {
 
 void write_centers(const std::filesystem::path& path, PartialFC& head, ThreadTeam& team) {
   CenterStore& store = head.store();
-  const int64_t record_size = store.record_size();
+  const int64_t record_size = store.layout().numbers();
   struct Block {
     std::vector<int64_t> positions, slots;
   };
@@ -128,7 +128,7 @@ void write_centers(const std::filesystem::path& path, PartialFC& head, ThreadTea
       writer.append(tensor.name, std::as_bytes(std::span(classes)));
     } else {
       records.resize(std::ssize(block.slots), record_size);
-      store.gather(block.slots, records.view());
+      store.read(block.slots, records.view());
       writer.append(tensor.name, std::as_bytes(std::span(records.data(), records.size())));
     }
   }

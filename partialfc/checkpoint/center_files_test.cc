@@ -46,8 +46,8 @@ class CenterFiles : public testing::Test {
       int64_t slot;
       head.store().locate(std::span(&position, 1), std::span(&slot, 1), team);
       std::vector<float>& record = rows[head.placement().class_at(position)];
-      record.resize(head.store().record_size());
-      head.store().gather(std::span(&slot, 1), {record.data(), 1, head.store().record_size()});
+      record.resize(head.store().layout().numbers());
+      head.store().read(std::span(&slot, 1), {record.data(), 1, head.store().layout().numbers()});
     }
   }
 

@@ -32,7 +32,7 @@ void PartialFC::visit_centers(std::span<const float> shifts, bool only_max) {
     for (int64_t tile = tiles.first; tile < tiles.last; ++tile) {
       const Range columns = step.columns(tile);
       const auto w = centers.view().rows_from(0, columns.size());  // (T, D)
-      store_->gather(step.slots_of(columns), w);
+      store_->read(step.slots_of(columns), w);
       for (int64_t j = 0; j < columns.size(); ++j) {
         const float inverse = inverse_norm(w[j], dim);
         step.inverse_norms[columns.first + j] = inverse;
@@ -71,8 +71,9 @@ void PartialFC::visit_centers(std::span<const float> shifts, bool only_max) {
 void PartialFC::update(double learning_rate, double gradient_scale) {
   Step& step = *step_;
   if (!step.finite || step.samples() == 0) return;
-  const int64_t dim = options_.dim, record_size = store_->record_size();
+  const int64_t dim = options_.dim, record_size = store_->layout().numbers();
   ++updates_;
+  if (observer_ != nullptr) observer_->before_change(step.slots);
   team_.run([&](int thread) {
     Matrix<float> record_tile(Step::kTile, record_size), gradient_tile(Step::kTile, dim);
     std::vector<float> unit(dim);
@@ -81,7 +82,7 @@ void PartialFC::update(double learning_rate, double gradient_scale) {
       const Range columns = step.columns(tile);
       const auto records = record_tile.view().rows_from(0, columns.size());
       const auto gradients = gradient_tile.view().rows_from(0, columns.size());
-      store_->gather(step.slots_of(columns), records);
+      store_->read(step.slots_of(columns), records);
       gemm(Transpose::kYes, Transpose::kNo, 1, step.tile_exponentials(columns), step.weighted_features.view(),
            0, gradients);
       for (const Step::Target& target : step.targets_of(columns))
@@ -96,7 +97,7 @@ void PartialFC::update(double learning_rate, double gradient_scale) {
         optimizer_step(options_.optimizer, learning_rate, updates_, gradients[j], w, w + dim, w + 2 * dim,
                        dim);
       }
-      store_->scatter(step.slots_of(columns), records);
+      store_->write(step.slots_of(columns), records);
     }
   });
 }

@@ -32,8 +32,10 @@ PartialFC::PartialFC(const PartialFCOptions& options, Communicator& comm, Thread
   PFC_CHECK(options.dim > 0 && options.max_batch > 0);
   options.margin.validate();
   options.optimizer.validate();
-  store_ = make_memory_store(placement_, placement_.positions_of_blocks(blocks_), options.dim,
-                             (1 + options.optimizer.states()) * options.dim, options.seed);
+  store_ = make_memory_store(
+      placement_, placement_.positions_of_blocks(blocks_),
+      RecordLayout{.dim = options.dim, .states = options.optimizer.states(), .precision = options.precision},
+      options.seed);
   step_ = std::make_unique<Step>();
   step_->u.resize(team.size());
   step_->sums.resize(team.size());
@@ -201,7 +203,7 @@ void PartialFC::scatter_feature_gradients(MatrixView<const float> features, std:
     scale(step.weights[n], step.u[0][n], all[step.padded_rows[n]], dim);
   std::vector<float> center(dim);
   for (const Step::Target& target : step.targets) {
-    store_->gather(std::span(&step.slots[target.column], 1), {center.data(), 1, dim});
+    store_->read(std::span(&step.slots[target.column], 1), {center.data(), 1, dim});
     add_scaled(static_cast<float>(target.coefficient) * step.inverse_norms[target.column], center.data(),
                all[step.padded_rows[target.sample]], dim);
   }

@@ -31,6 +31,7 @@ struct PartialFCOptions {
   int64_t max_batch = 0;    // the most rows any rank brings to a step; equal on all ranks
   double sample_rate = 1;   // r
   uint64_t seed = 0;
+  Precision precision = Precision::kFloat32;  // of the products and of the stored rows
   MarginOptions margin;
   OptimizerOptions optimizer;
 };
@@ -41,6 +42,13 @@ struct HeadStep {
   int64_t active = 0;         // active classes on this rank
   bool finite = true;         // false: an input or a sum was not; nothing is changed, gradients are zero
   bool out_of_range = false;  // the max-shifted path was taken
+};
+
+// Is told which rows update() will change, before it does: for snapshots, and for what a checkpoint has to write.
+class RowObserver {
+ public:
+  virtual ~RowObserver() = default;
+  virtual void before_change(std::span<const int64_t> slots) = 0;  // rising
 };
 
 class PartialFC {
@@ -66,6 +74,8 @@ class PartialFC {
   // Steps that update() has applied; AdamW's t. Part of the state: restore it with the rows.
   int64_t updates() const { return updates_; }
   void set_updates(int64_t updates) { updates_ = updates; }
+  // observer: null for none; outlives the layer or is taken off.
+  void observe_rows(RowObserver* observer) { observer_ = observer; }
 
  private:
   struct Step;  // what forward() leaves for update()
@@ -88,6 +98,7 @@ class PartialFC {
   std::unique_ptr<CenterStore> store_;
   std::unique_ptr<Step> step_;
   int64_t updates_ = 0;
+  RowObserver* observer_ = nullptr;
 };
 
 }  // namespace partialfc

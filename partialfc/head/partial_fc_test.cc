@@ -135,8 +135,8 @@ PartialFCOptions options_of(const Case& test) {
 std::vector<float> record_of(PartialFC& head, int64_t position, ThreadTeam& team) {
   int64_t slot;
   head.store().locate(std::span(&position, 1), std::span(&slot, 1), team);
-  std::vector<float> record(head.store().record_size());
-  head.store().gather(std::span(&slot, 1), {record.data(), 1, head.store().record_size()});
+  std::vector<float> record(head.store().layout().numbers());
+  head.store().read(std::span(&slot, 1), {record.data(), 1, head.store().layout().numbers()});
   return record;
 }
 
@@ -239,7 +239,7 @@ SingleStep run_single(const MarginOptions& margin, const Matrix<float>& x, const
       head.store().locate(std::span(&position, 1), std::span(&slot, 1), team);
       std::vector<float> record(centers[id], centers[id] + x.cols());
       record.resize(2 * x.cols());
-      head.store().scatter(std::span(&slot, 1), {record.data(), 1, 2 * x.cols()});
+      head.store().write(std::span(&slot, 1), {record.data(), 1, 2 * x.cols()});
     }
     out.step = head.forward(0, x.view(), labels, out.dx.view());
     head.update(0.1);

@@ -20,7 +20,7 @@
 #include <cstdint>
 
 #include "partialfc/base/matrix.h"
-#include "partialfc/kernels/bfloat16.h"
+#include "partialfc/base/precision.h"
 
 namespace partialfc {
 

@@ -17,7 +17,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "partialfc/kernels/bfloat16.h"
+#include "partialfc/base/precision.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace partialfc::HWY_NAMESPACE {

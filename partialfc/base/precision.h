@@ -1,4 +1,4 @@
-// bfloat16: the upper half of a float32 (8 exponent bits, 7 of the mantissa).
+// The number formats of arithmetic and storage.
 #pragma once
 
 #include <bit>
@@ -6,6 +6,14 @@
 
 namespace partialfc {
 
+enum class Precision {
+  kFloat32,
+  kBFloat16,  // products of bfloat16 summed in float32; storage in bfloat16
+};
+
+constexpr int64_t size_of(Precision precision) { return precision == Precision::kFloat32 ? 4 : 2; }
+
+// The upper half of a float32: 8 exponent bits, 7 of the mantissa.
 struct BFloat16 {
   uint16_t bits = 0;
 };
