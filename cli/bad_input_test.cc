@@ -127,6 +127,40 @@ TEST_F(BadInput, ADamagedImageIsNamedByEmbed) {
   expect_failure(run({"embed", "--model=run", "set", "e"}), kFailed, {"set/train.rec, key 3: "});
 }
 
+TEST_F(BadInput, ADamagedBackboneIsNotUsedAndCentersAreNotNeeded) {
+  write_images(draw_classes(6, 4), 6);
+  expect_done(train());  // saves steps 3 and 6
+  for (const char* step : {"step-00000003", "step-00000006"})
+    for (const auto& file : fs::directory_iterator(folder_ / "run" / step))
+      if (file.path().filename().string().starts_with("centers")) fs::remove(file);
+  expect_done(run({"embed", "--model=run/step-00000006", "set", "whole"}));
+  expect_done(run({"embed", "--model=run", "set", "newest"}));
+  EXPECT_EQ(read_text_file(folder_ / "newest.npy"), read_text_file(folder_ / "whole.npy"));
+
+  std::string bytes = read_text_file(folder_ / "run/step-00000006/backbone.safetensors");
+  bytes.back() ^= 1;
+  write("run/step-00000006/backbone.safetensors", bytes);
+  expect_failure(run({"embed", "--model=run/step-00000006", "set", "e"}), kFailed,
+                 {"run/step-00000006/backbone.safetensors: checksum", "its contents are damaged"});
+  EXPECT_FALSE(fs::exists(folder_ / "e.npy"));
+  expect_done(run({"embed", "--model=run/step-00000003", "set", "before"}));
+  expect_done(run({"embed", "--model=run", "set", "newest"}));
+  EXPECT_EQ(read_text_file(folder_ / "newest.npy"), read_text_file(folder_ / "before.npy"));
+
+  fs::remove(folder_ / "run/step-00000003/backbone.safetensors");
+  expect_failure(run({"embed", "--model=run", "set", "e"}), kFailed,
+                 {"run: holds no whole checkpoint: ", "step-00000006/backbone.safetensors"});
+}
+
+// More centers than a rank's table has slots for, and labels that are no class numbers.
+TEST_F(BadInput, AbsurdNumbersOfClasses) {
+  expect_failure(train({"--data.source=synthetic", "--data.classes=10000000000"}), kWrongUsage,
+                 {"10000000000 classes on one rank", "start more ranks"});
+  write("set/faces.txt", "a.png 20240131235959\n");
+  expect_failure(train({"--data.path=set/faces.txt"}), kWrongUsage,
+                 {"set/faces.txt, line 1: label 20240131235959 makes 20240131235960 classes"});
+}
+
 TEST_F(BadInput, AnOutputThatCannotBeWritten) {
   write_images(draw_classes(6, 4), 6);
   write("file", "x");

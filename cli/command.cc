@@ -1,6 +1,8 @@
 #include "cli/command.h"
 
 #include <fmt/format.h>
+#include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -41,6 +43,13 @@ Failure current_failure() {
   } catch (const std::exception& error) {
     return {kFailed, first_line(error.what())};
   }
+}
+
+// Cores that a process may run on; id 0: this one.
+int cores_of_process(pid_t id) {
+  cpu_set_t cores;
+  if (::sched_getaffinity(id, sizeof cores, &cores) == 0) return CPU_COUNT(&cores);
+  return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));  // more than fit into the set
 }
 
 void print_failure(const std::string& rank, const Failure& failure) {
@@ -84,11 +93,19 @@ int run_as_rank(double timeout_seconds, const std::function<int(Communicator&)>&
   }
 }
 
-int threads_on_host() { return static_cast<int>(std::max(1u, std::thread::hardware_concurrency())); }
+int threads_on_host() { return cores_of_process(0); }
 
 int threads_for_rank(int wanted, const Communicator& comm) {
   if (wanted > 0) return wanted;
-  return std::max(1, threads_on_host() / comm.ranks_on_host());
+  // mpirun binds the ranks it starts, not itself: its cores are those that all ranks of the host could have.
+  const int mine = cores_of_process(0);
+  const int share = std::max(1, cores_of_process(::getppid()) / comm.ranks_on_host());
+  if (mine < share && comm.rank() == 0 && MpiSession::launched_by_mpi())
+    fmt::print(
+        stderr,
+        "a rank may run on {} core{}, its share of this host is {}: start mpirun with --bind-to none\n", mine,
+        mine == 1 ? "" : "s", share);
+  return std::min(mine, share);
 }
 
 }  // namespace partialfc

@@ -21,6 +21,7 @@ void add_train_command(CLI::App& app, Action& action);
 void add_pack_command(CLI::App& app, Action& action);
 void add_verify_command(CLI::App& app, Action& action);
 void add_embed_command(CLI::App& app, Action& action);
+void add_bench_command(CLI::App& app, Action& action);
 
 // Runs body as one rank: of mpirun's or srun's world where they started this process, else alone. An error is printed
 // once, ends all ranks, and becomes the exit code.
@@ -29,9 +30,11 @@ int run_as_rank(double timeout_seconds, const std::function<int(Communicator&)>&
 // Runs body and turns an exception into a line on standard error and an exit code.
 int report_errors(const std::function<int()>& body);
 
+// The cores of this host that this process may run on.
 int threads_on_host();
 
-// Threads for this rank: `wanted`, or, where that is 0, the host's cores divided by the ranks on it.
+// Threads for this rank: `wanted`, or, where that is 0, the host's cores divided by the ranks on it, as far as the rank
+// may run on them: mpirun binds a rank to one core where there are two or fewer, of which rank 0 warns.
 int threads_for_rank(int wanted, const Communicator& comm);
 
 }  // namespace partialfc

@@ -1,4 +1,5 @@
 // The program on several ranks, as mpirun starts them.
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -11,6 +12,7 @@ namespace partialfc {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 class Mpirun : public ProgramTest {
  protected:
@@ -64,6 +66,27 @@ TEST_F(Mpirun, AnErrorOfOneRankEndsAllWithinSecondsWithItsReasonOnce) {
   const ChildResult result = run_all(mpirun(all));
   expect_failure(result, kFailed, {"rank 1: ", "none.bin: cannot open"});
   EXPECT_LT(result.seconds, 15);
+}
+
+TEST_F(Mpirun, ARankThatIsBoundToFewerCoresThanItsShareIsTold) {
+  write_images(draw_classes(6, 4), 6);
+  const auto train_with = [&](const std::string& binding) {
+    return run_all({"mpirun", "--oversubscribe", "--bind-to", binding, "-np", "1", PARTIALFC_PROGRAM, "train",
+                    "r.toml", "-o", "run", "--overwrite"});
+  };
+  cpu_set_t cores;
+  ASSERT_EQ(::sched_getaffinity(0, sizeof cores, &cores), 0);
+  ASSERT_GT(CPU_COUNT(&cores), 1) << "needs two cores";
+  const ChildResult bound = train_with("hwthread");
+  expect_done(bound);
+  EXPECT_THAT(bound.err, HasSubstr("on 1 rank x 1 thread,"));
+  EXPECT_THAT(bound.err, HasSubstr(fmt::format("a rank may run on 1 core, its share of this host is {}: "
+                                               "start mpirun with --bind-to none",
+                                               CPU_COUNT(&cores))));
+  const ChildResult free = train_with("none");
+  expect_done(free);
+  EXPECT_THAT(free.err, HasSubstr(fmt::format("on 1 rank x {} threads,", CPU_COUNT(&cores))));
+  EXPECT_THAT(free.err, Not(HasSubstr("--bind-to")));
 }
 
 TEST_F(Mpirun, ASignalToMpirunSavesAndStopsAllRanks) {

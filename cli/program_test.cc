@@ -1,4 +1,5 @@
 // The program's jobs on data of every kind, and its contracts: exit codes, outputs, what starts and resumes a run.
+#include <sched.h>
 #include <signal.h>
 
 #include <nlohmann/json.hpp>
@@ -19,6 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 TEST_F(ProgramTest, HelpTellsEveryDefault) {
   for (const auto& [subcommand, parts] : std::map<std::string, std::vector<std::string>>{
@@ -142,6 +144,21 @@ TEST_F(ProgramTest, AFolderThatHoldsARunIsLeftAloneUnlessToldOtherwise) {
   expect_done(train({"--overwrite", "--train.steps=2"}));
   EXPECT_EQ(newest_checkpoint(), "step-00000002\n");
   EXPECT_FALSE(fs::exists(folder_ / "run/step-00000008"));
+}
+
+TEST_F(ProgramTest, RunsOnTheCoresItMayRunOn) {
+  write_images(draw_classes(6, 4), 6);
+  cpu_set_t before, one;
+  ASSERT_EQ(::sched_getaffinity(0, sizeof before, &before), 0);
+  int core = 0;
+  while (!CPU_ISSET(core, &before)) ++core;
+  CPU_ZERO(&one);
+  CPU_SET(core, &one);
+  ASSERT_EQ(::sched_setaffinity(0, sizeof one, &one), 0);  // the child's too
+  const ChildResult result = run({"train", "r.toml", "-o", "run"});
+  ASSERT_EQ(::sched_setaffinity(0, sizeof before, &before), 0);
+  expect_done(result);
+  EXPECT_THAT(result.err, AllOf(HasSubstr("on 1 rank x 1 thread,"), Not(HasSubstr("--bind-to"))));
 }
 
 TEST_F(ProgramTest, SyntheticDataNeedsNoFiles) {

@@ -9,11 +9,16 @@ namespace partialfc {
 
 namespace {
 
+// A checkpoint whose backbone is as it was written: of its files this one alone is read.
 Checkpoint find_checkpoint(const std::filesystem::path& path) {
   if (!std::filesystem::is_directory(path))
     fail("{}: not a folder; name a run's folder or a checkpoint in it (step-...)", path.string());
-  if (std::filesystem::exists(path / kManifestName)) return {path, read_manifest(path)};
-  LatestCheckpoint latest = latest_checkpoint(path);
+  if (std::filesystem::exists(path / kManifestName)) {
+    Checkpoint checkpoint{path, read_manifest(path)};
+    verify_file(path, checkpoint.manifest, kBackboneFile);
+    return checkpoint;
+  }
+  LatestCheckpoint latest = latest_checkpoint(path, kBackboneFile);
   if (latest.checkpoint) return *latest.checkpoint;
   fail("{}: holds no whole checkpoint{}", path.string(),
        latest.skipped.empty() ? "; name a run's folder or a checkpoint in it (step-...)"

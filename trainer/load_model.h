@@ -16,7 +16,7 @@ struct LoadedModel {
   std::filesystem::path checkpoint;
 };
 
-// `path` is a run's folder (its newest whole checkpoint is taken) or a checkpoint's folder. precision: fp32, bf16, auto,
+// `path` is a run's folder (its newest checkpoint whose backbone is whole is taken) or a checkpoint's folder. precision: fp32, bf16, auto,
 // or empty for the recipe's own.
 LoadedModel load_model(const std::filesystem::path& path, const std::string& precision = "");
 

@@ -13,11 +13,10 @@
 #include <string>
 #include <vector>
 
+#include "partialfc/base/precision.h"
 #include "partialfc/models/graph.h"
 
 namespace partialfc {
-
-enum class Precision { kFloat32, kBFloat16 };
 
 struct NetworkOptions {
   Precision precision = Precision::kFloat32;

@@ -107,7 +107,9 @@ void assign(const Value& value, const char* name, std::vector<int64_t>& field, c
 
 void assign(const Value& value, const char* name, StringMap& field, const Limits& limits) {
   if (!value.node->is_table()) refuse_type(value, name, "a table of NAME = \"FILE\"");
-  for (const auto& [key, element] : *value.node->as_table())
+  const toml::table& table = *value.node->as_table();
+  if (table.is_inline()) field.clear();  // the whole table; `NAME.KEY = …` adds to it
+  for (const auto& [key, element] : table)
     assign({&element, value.origin}, name, field[std::string(key.str())], limits);
 }
 

@@ -121,6 +121,20 @@ TEST(Recipe, OverridesNeedNoQuotes) {
   EXPECT_EQ(recipe.verification.packs.at("old"), "/sets/faces/old.bin");
 }
 
+TEST(Recipe, AWholeTableReplacesTheTableAndAKeyOfItIsAdded) {
+  const std::string packs = "verification.packs = {old = \"/old.bin\", lfw = \"/lfw.bin\"}\n";
+  using Packs = std::map<std::string, std::string>;
+  const auto with = [&](const std::vector<std::string>& overrides) {
+    return parse(packs, overrides).verification.packs;
+  };
+  EXPECT_EQ(with({"verification.packs={}"}), Packs{});
+  EXPECT_EQ(with({"verification={packs={}}"}), Packs{});
+  EXPECT_EQ(with({"verification.packs={new=\"/new.bin\"}"}), (Packs{{"new", "/new.bin"}}));
+  EXPECT_EQ(with({"verification.packs={}", "verification.packs.new=/new.bin"}), (Packs{{"new", "/new.bin"}}));
+  EXPECT_EQ(with({"verification.packs.new=/new.bin"}),
+            (Packs{{"old", "/old.bin"}, {"lfw", "/lfw.bin"}, {"new", "/new.bin"}}));
+}
+
 TEST(Recipe, BadOverridesAreRefusedByName) {
   EXPECT_EQ(refusal("", {"train.steps"}), "--train.steps: overrides are --key.sub=value");
   EXPECT_EQ(refusal("", {"=3"}), "--=3: overrides are --key.sub=value");

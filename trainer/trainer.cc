@@ -79,6 +79,7 @@ Trainer::Trainer(const Recipe& recipe, Communicator& world, const TrainOptions& 
                                                        .margin = margin_options(recipe.head),
                                                        .optimizer = optimizer_options(recipe.optimizer)},
                                       *head_channel_, team_);
+  saver_ = std::make_unique<CheckpointSaver>(options.output, recipe.checkpoint.keep, *head_, world, team_);
   total_steps_ = steps_in_all();
   if (options.start == StartMode::kResume) resume();
   if (is_first()) {
@@ -143,11 +144,12 @@ TrainOutcome Trainer::run() {
     saved = false;
     meter_.pause();
     if (is_due(recipe_.verification.every) && step_ < total_steps_) verify();
-    if (is_due(recipe_.checkpoint.every)) save(), saved = true;
+    if (is_due(recipe_.checkpoint.every)) begin_save(), saved = true;
     meter_.resume();
   }
   if (step_ == total_steps_) verify();
-  if (!saved) save();
+  if (!saved) begin_save();
+  saver_->finish();
   tell_how_it_went();
   return step_ < total_steps_ ? TrainOutcome::kStopped : TrainOutcome::kFinished;
 }
@@ -155,8 +157,9 @@ TrainOutcome Trainer::run() {
 // One step: embed, head, backward with the gradients' sum on its way, the centers' step meanwhile, the backbone's.
 void Trainer::train_step() {
   stream_->next(batch_);
-  // Whether any rank was asked to stop: on its way while the step runs.
-  std::array<float, 1> votes = {options_.stop != nullptr && *options_.stop ? 1.0f : 0.0f};
+  // Whether any rank was asked to stop, or still writes its centers: on its way while the step runs.
+  std::array<float, 2> votes = {options_.stop != nullptr && *options_.stop ? 1.0f : 0.0f,
+                                saver_->is_written() ? 0.0f : 1.0f};
   Request vote = world_.all_reduce(std::span<float>(votes));
   const Shape shape = network_->graph().input();
   const torch::Tensor pixels = torch::from_blob(
@@ -177,6 +180,8 @@ void Trainer::train_step() {
   }
   vote.wait();
   stop_asked_ = votes[0] > 0;
+  saver_->advance();
+  if (saver_->is_under_way() && votes[1] == 0) saver_->commit();
 
   ++step_;
   samples_ += recipe_.train.global_batch;

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "partialfc/checkpoint/checkpoint_folder.h"
+#include "partialfc/checkpoint/checkpoint_saver.h"
 #include "partialfc/comm/communicator.h"
 #include "partialfc/data/batch_stream.h"
 #include "partialfc/data/image_source.h"
@@ -58,7 +58,7 @@ class Trainer {
   Network::Pass pass_of_rows(int64_t first_row, bool update_statistics) const;
   void average_statistics();
   void verify();
-  void save();
+  void begin_save();
   nlohmann::json recipe_in_manifest() const;
   void tell(const std::string& message);
   void tell_what_is_trained();
@@ -83,6 +83,7 @@ class Trainer {
   std::unique_ptr<GradientReducer> reducer_;
   std::unique_ptr<BackboneOptimizer> optimizer_;
   std::unique_ptr<PartialFC> head_;
+  std::unique_ptr<CheckpointSaver> saver_;
 
   int64_t step_ = 0;             // steps done
   int64_t samples_ = 0;          // seen by all ranks: the position in the data

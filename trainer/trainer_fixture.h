@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "partialfc/base/test_support.h"
-#include "partialfc/checkpoint/center_files.h"
+#include "partialfc/checkpoint/center_format.h"
 #include "partialfc/comm/thread_ranks.h"
 #include "partialfc/formats/safetensors.h"
 #include "trainer/test_data.h"
@@ -93,25 +93,18 @@ class TrainerTest : public testing::Test {
   std::filesystem::path checkpoint(const std::string& run, int64_t step) {
     return scratch_ / run / checkpoint_name(step);
   }
-  static std::vector<std::filesystem::path> center_files(const std::filesystem::path& checkpoint) {
-    const auto ranks = static_cast<int>(read_manifest(checkpoint).world_size);
-    std::vector<std::filesystem::path> files;
-    for (int rank = 0; rank < ranks; ++rank) files.push_back(checkpoint / center_file_name(rank, ranks));
-    return files;
+  static std::vector<std::filesystem::path> files_of_centers(const std::filesystem::path& checkpoint) {
+    return center_files(checkpoint, read_manifest(checkpoint));
   }
   static Centers centers(const std::filesystem::path& checkpoint) {
     Centers centers;
-    for (const std::filesystem::path& path : center_files(checkpoint)) {
+    for (const std::filesystem::path& path : files_of_centers(checkpoint)) {
       const SafetensorsFile file(path);
-      for (const TensorInfo& tensor : file.tensors()) {
-        if (!tensor.name.ends_with(".classes")) continue;
-        const std::string block = tensor.name.substr(0, tensor.name.rfind('.'));
-        const auto classes = file.read<int64_t>(tensor.name);
-        const auto records = file.read<float>(block + ".records");
-        const size_t size = records.size() / classes.size();
-        for (size_t i = 0; i < classes.size(); ++i)
-          centers[classes[i]].assign(&records[i * size], &records[i * size] + size);
-      }
+      const auto classes = file.read<int64_t>("classes");
+      const auto records = file.read<float>("records");
+      const size_t size = file.at("records").shape[1];
+      for (size_t i = 0; i < classes.size(); ++i)
+        centers[classes[i]].assign(&records[i * size], &records[i * size] + size);
     }
     return centers;
   }

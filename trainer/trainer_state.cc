@@ -1,9 +1,11 @@
 // Saving and resuming a run, and what it tells on the way.
+#include <algorithm>
 #include <array>
 
 #include "partialfc/base/error.h"
 #include "partialfc/base/file.h"
 #include "partialfc/checkpoint/center_files.h"
+#include "partialfc/checkpoint/gather_texts.h"
 #include "trainer/trainer.h"
 #include "trainer/weights.h"
 
@@ -32,29 +34,6 @@ std::vector<BoundValue> bound_values(const Recipe& recipe, int64_t num_classes, 
           {"train.seed", text(recipe.train.seed)}};
 }
 
-// The texts of all ranks, on every rank.
-std::vector<std::string> gather_texts(Communicator& comm, const std::string& mine) {
-  std::array<int64_t, 1> longest = {std::ssize(mine)};
-  comm.all_reduce(std::span<int64_t>(longest), ReduceOp::kMax).wait();
-  std::vector<std::byte> sent(longest[0]), all(longest[0] * comm.size());  // padded with zeros
-  std::copy_n(reinterpret_cast<const std::byte*>(mine.data()), mine.size(), sent.begin());
-  comm.all_gather(std::span<const std::byte>(sent), std::span(all)).wait();
-  std::vector<std::string> texts;
-  for (int rank = 0; rank < comm.size(); ++rank) {
-    const std::string padded(reinterpret_cast<const char*>(all.data()) + rank * longest[0], longest[0]);
-    texts.push_back(padded.substr(0, padded.find('\0')));
-  }
-  return texts;
-}
-
-// The files of all ranks.
-std::vector<ManifestFile> gather_files(Communicator& comm, const std::vector<ManifestFile>& mine) {
-  std::vector<ManifestFile> files;
-  for (const std::string& text : gather_texts(comm, files_to_text(mine)))
-    for (ManifestFile& file : files_from_text(text, "the files of a rank")) files.push_back(std::move(file));
-  return files;
-}
-
 }  // namespace
 
 nlohmann::json Trainer::recipe_in_manifest() const {
@@ -65,35 +44,19 @@ nlohmann::json Trainer::recipe_in_manifest() const {
   return values;
 }
 
-void Trainer::save() {
+// The backbone, which is small, is written at once; the centers while training goes on, until about half of the steps to
+// the next checkpoint are done.
+void Trainer::begin_save() {
   average_statistics();
-  CheckpointWriter writer(options_.output, step_);
-  if (is_first()) writer.create();
-  world_.barrier().wait();
-  std::vector<ManifestFile> files;
-  const auto write = [&](const std::string& name, auto&& body) {
-    body(writer.path_of(name));
-    files.push_back(writer.finish_file(name));
-  };
-  write(center_file_name(world_.rank(), world_.size()),
-        [&](const auto& path) { write_centers(path, *head_, team_); });
-  if (is_first()) {
-    write(kBackboneFile, [&](const auto& path) { write_weights(path, *network_, {}); });
-    write(kOptimizerFile, [&](const auto& path) {
-      write_optimizer_state(path, *network_, optimizer_->states(),
-                            {{kUpdates, std::to_string(optimizer_->updates())}});
-    });
-  }
-  const std::vector<ManifestFile> all = gather_files(world_, files);
-  if (is_first())
-    writer.commit({.step = step_,
-                   .samples = samples_,
-                   .world_size = world_.size(),
-                   .seed = static_cast<uint64_t>(recipe_.train.seed),
-                   .recipe = recipe_in_manifest(),
-                   .files = all},
-                  recipe_.checkpoint.keep);
-  world_.barrier().wait();
+  saver_->begin({.step = step_,
+                 .samples = samples_,
+                 .seed = static_cast<uint64_t>(recipe_.train.seed),
+                 .recipe = recipe_in_manifest()},
+                {.steps = std::max<int64_t>(1, recipe_.checkpoint.every / 2)});
+  if (!is_first()) return;
+  write_weights(saver_->add_file(kBackboneFile), *network_, {});
+  write_optimizer_state(saver_->add_file(kOptimizerFile), *network_, optimizer_->states(),
+                        {{kUpdates, std::to_string(optimizer_->updates())}});
 }
 
 // Rank 0 looks, and reads all files once to see that they are whole; the others are told.
@@ -124,10 +87,8 @@ void Trainer::resume() {
   const TensorMetadata metadata =
       read_optimizer_state(folder / kOptimizerFile, *network_, optimizer_->states());
   optimizer_->set_updates(std::stoll(metadata.at(kUpdates)));
-  std::vector<std::filesystem::path> center_files;
-  for (int rank = 0; rank < manifest.world_size; ++rank)
-    center_files.push_back(folder / center_file_name(rank, static_cast<int>(manifest.world_size)));
-  read_centers(center_files, *head_, team_);
+  read_centers(center_files(folder, manifest), *head_, team_);
+  saver_->continue_from(folder, manifest);
   step_ = manifest.step;
   samples_ = manifest.samples;
   total_steps_ = steps_in_all();

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "partialfc/checkpoint/center_files.h"
 #include "trainer/trainer_fixture.h"
 #include "trainer/weights.h"
 
@@ -49,7 +50,7 @@ TEST_F(TrainerTest, WhatTwoRanksSavedOneAndThreeResume) {
                       .seed = 3,
                       .optimizer = {.kind = OptimizerOptions::Kind::kAdamW}},
                      world, team);
-      read_centers(center_files(saved), head, team);
+      read_centers(files_of_centers(saved), head, team);
       EXPECT_EQ(head.updates(), 6);
       const auto positions = head.store().living_positions(head.store().positions());
       std::vector<int64_t> slots(positions.size());

@@ -28,6 +28,7 @@ enum class Purpose : uint64_t {
   kBackboneInit = 7,
   kDropout = 8,
   kVerificationPairs = 9,
+  kRowRounding = 10,  // of class centers kept in bfloat16
 };
 
 // A stream of numbers for one (seed, purpose, a, b), drawn in order.

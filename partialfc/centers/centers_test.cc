@@ -2,6 +2,7 @@
 
 #include <numeric>
 
+#include "partialfc/base/test_support.h"
 #include "partialfc/centers/center_store.h"
 #include "partialfc/centers/class_placement.h"
 
@@ -85,6 +86,15 @@ TEST_F(MemoryStoreTest, WhatIsScatteredIsGatheredAndStays) {
       }
     }
   EXPECT_EQ(store_->living_positions({0, 252}), (std::vector<int64_t>{101, 102, 250, 251}));
+}
+
+TEST(MemoryStore, MoreRowsThanSlotsAreAUsageError) {
+  const ClassPlacement placement(10'000'000'000, 7);
+  const auto make = [&](int64_t rows) { make_memory_store(placement, {100, 100 + rows}, {.dim = 5}, 7); };
+  make(4'294'967'294);
+  EXPECT_THROW(make(4'294'967'295), UsageError);
+  EXPECT_EQ(message_of([&] { make(5'000'000'000); }),
+            "5000000000 classes on one rank, at most 4294967294 have room; start more ranks");
 }
 
 TEST_F(MemoryStoreTest, PositionsOfAnotherRankAreRefused) {

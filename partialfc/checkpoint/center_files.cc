@@ -1,26 +1,22 @@
 #include "partialfc/checkpoint/center_files.h"
 
 #include <algorithm>
-#include <vector>
+#include <cstring>
 
 #include "partialfc/base/error.h"
-#include "partialfc/formats/safetensors.h"
+#include "partialfc/checkpoint/center_format.h"
+#include "partialfc/checkpoint/pinned_records.h"
 
 namespace partialfc {
 
 namespace {
 
-std::string tensor_name(int64_t block, const char* part) {
-  return fmt::format("block.{:04}.{}", block, part);
-}
+constexpr int64_t kPieceBytes = 4 << 20;  // of records that are pinned at once
 
-TensorMetadata describe(const PartialFC& head) {
-  const PartialFCOptions& options = head.options();
-  return {{"num_classes", std::to_string(options.num_classes)},
-          {"dim", std::to_string(options.dim)},
-          {"record_size", std::to_string((1 + options.optimizer.states()) * options.dim)},
-          {"seed", std::to_string(options.seed)},
-          {"updates", std::to_string(head.updates())}};
+// visit(first, count) for rows 0 … rows − 1, a piece at a time.
+void for_each_piece(int64_t rows, const RecordLayout& layout, auto&& visit) {
+  const int64_t piece = std::max<int64_t>(1, kPieceBytes / layout.bytes());
+  for (int64_t first = 0; first < rows; first += piece) visit(first, std::min(piece, rows - first));
 }
 
 const std::string& metadata_of(const SafetensorsFile& file, const std::string& key) {
@@ -30,8 +26,8 @@ const std::string& metadata_of(const SafetensorsFile& file, const std::string& k
   return found->second;
 }
 
-void check_same_head(const SafetensorsFile& file, const PartialFC& head) {
-  for (const auto& [key, expected] : describe(head)) {
+void check_same_head(const SafetensorsFile& file, PartialFC& head) {
+  for (const auto& [key, expected] : center_metadata(head)) {
     if (key == "updates") continue;
     const std::string& found = metadata_of(file, key);
     if (found != expected)
@@ -39,113 +35,118 @@ void check_same_head(const SafetensorsFile& file, const PartialFC& head) {
   }
 }
 
-// A row to restore, and where it stands.
-struct SavedRow {
-  int64_t order, position;
+// `count` elements of the tensor, from element `first` on.
+std::vector<int64_t> read_integers(const SafetensorsFile& file, std::string_view name, Range elements) {
+  std::vector<int64_t> values(elements.size());
+  file.read(file.at(name), elements.first * sizeof(int64_t), std::as_writable_bytes(std::span(values)));
+  return values;
+}
+
+// Refuses a tensor that is not of this type and shape.
+void check_tensor(const SafetensorsFile& file, std::string_view name, TensorType type,
+                  const std::vector<int64_t>& shape) {
+  const TensorInfo& tensor = file.at(name);
+  if (tensor.type != type || tensor.shape != shape)
+    fail("{}: tensor \"{}\" is {} ({}), need {} ({})", file.path().string(), name, name_of(tensor.type),
+         fmt::join(tensor.shape, ", "), name_of(type), fmt::join(shape, ", "));
+}
+
+// The rows of one file that belong to this rank.
+class OwnRows {
+ public:
+  OwnRows(const SafetensorsFile& file, PartialFC& head) : file_(file) {
+    const auto blocks = file.read<int64_t>("blocks");
+    int64_t rows = 0;
+    for (size_t i = 0; i + 1 < blocks.size(); i += 2) {
+      if ((i > 0 && blocks[i] <= blocks[i - 2]) || blocks[i + 1] < 0)
+        fail("{}: block {} of {} rows, after block {}: blocks have to rise", file.path().string(), blocks[i],
+             blocks[i + 1], i > 0 ? blocks[i - 2] : -1);
+      if (blocks[i] < head.blocks().first) rows_.first += blocks[i + 1];
+      if (blocks[i] < head.blocks().last) rows_.last += blocks[i + 1];
+      rows += blocks[i + 1];
+    }
+    check_tensor(file, "classes", TensorType::kI64, {rows});
+    check_tensor(file, "order", TensorType::kI64, {rows});
+    check_tensor(file, "records", record_type(head.store().layout()),
+                 {rows, head.store().layout().numbers()});
+    for (const int64_t id : read_integers(file, "classes", rows_)) {
+      if (id < 0 || id >= head.options().num_classes)
+        fail("{}: class {} of {} classes", file.path().string(), id, head.options().num_classes);
+      const int64_t position = head.placement().position_of(id);
+      if (position < head.store().positions().first || position >= head.store().positions().last)
+        fail("{}: class {} stands at position {}, outside the blocks that it is listed under",
+             file.path().string(), id, position);
+      positions_.push_back(position);
+    }
+  }
+
+  const std::vector<int64_t>& positions() const { return positions_; }
+  std::vector<int64_t> order() const { return read_integers(file_, "order", rows_); }
+
+  // The records of these rows take the values in the file.
+  void restore(CenterStore& store, ThreadTeam& team) const {
+    const int64_t record_bytes = store.layout().bytes();
+    std::vector<std::byte> bytes;
+    std::vector<int64_t> slots;
+    for_each_piece(std::ssize(positions_), store.layout(), [&](int64_t first, int64_t count) {
+      bytes.resize(count * record_bytes);
+      file_.read(file_.at("records"), (rows_.first + first) * record_bytes, bytes);
+      slots.resize(count);
+      store.locate(std::span(positions_).subspan(first, count), slots, team);
+      visit_records(store, slots, true, [&](std::span<std::byte* const> records) {
+        for (int64_t i = 0; i < count; ++i) std::memcpy(records[i], &bytes[i * record_bytes], record_bytes);
+      });
+    });
+  }
+
+ private:
+  const SafetensorsFile& file_;
+  Range rows_;  // in the file
+  std::vector<int64_t> positions_;
 };
 
-std::vector<int64_t> positions_of(const std::vector<int64_t>& classes, const PartialFC& head,
-                                  const SafetensorsFile& file) {
-  std::vector<int64_t> positions;
-  for (const int64_t id : classes) {
-    if (id < 0 || id >= head.options().num_classes)
-      fail("{}: class {} of {} classes", file.path().string(), id, head.options().num_classes);
-    positions.push_back(head.placement().position_of(id));
+// Brings the rows of all files to life, in the order in which they came to life before.
+void revive_rows(std::span<const OwnRows> files, PartialFC& head, ThreadTeam& team) {
+  std::vector<std::pair<int64_t, int64_t>> rows;  // (order, position)
+  for (const OwnRows& file : files) {
+    const std::vector<int64_t> order = file.order();
+    for (size_t i = 0; i < order.size(); ++i) rows.emplace_back(order[i], file.positions()[i]);
   }
-  return positions;
-}
-
-// Brings the rows of this rank to life, in the order in which they came to life before.
-void revive_rows(std::span<const SafetensorsFile> files, PartialFC& head, ThreadTeam& team) {
-  std::vector<SavedRow> rows;
-  for (const SafetensorsFile& file : files)
-    for (int64_t block = head.blocks().first; block < head.blocks().last; ++block) {
-      if (file.find(tensor_name(block, "classes")) == nullptr) continue;
-      const auto positions = positions_of(file.read<int64_t>(tensor_name(block, "classes")), head, file);
-      const auto order = file.read<int64_t>(tensor_name(block, "order"));
-      if (order.size() != positions.size())
-        fail("{}: block {}: {} classes, {} places in the order", file.path().string(), block,
-             positions.size(), order.size());
-      for (size_t i = 0; i < positions.size(); ++i) rows.push_back({order[i], positions[i]});
-    }
-  std::sort(rows.begin(), rows.end(), [](const SavedRow& a, const SavedRow& b) {
-    return std::pair(a.order, a.position) < std::pair(b.order, b.position);
-  });
+  std::ranges::sort(rows);
+  rows.erase(std::unique(rows.begin(), rows.end()), rows.end());  // rows that several files hold
   std::vector<int64_t> positions, slots(rows.size());
-  for (const SavedRow& row : rows) positions.push_back(row.position);
+  for (const auto& [order, position] : rows) positions.push_back(position);
   head.store().locate(positions, slots, team);
-}
-
-void restore_block(const SafetensorsFile& file, int64_t block, PartialFC& head, ThreadTeam& team) {
-  if (file.find(tensor_name(block, "classes")) == nullptr) return;
-  const auto positions = positions_of(file.read<int64_t>(tensor_name(block, "classes")), head, file);
-  std::vector<float> records = file.read<float>(tensor_name(block, "records"));
-  const int64_t rows = std::ssize(positions), record_size = head.store().layout().numbers();
-  if (std::ssize(records) != rows * record_size)
-    fail("{}: block {}: {} numbers for {} rows of {}", file.path().string(), block, records.size(), rows,
-         record_size);
-  std::vector<int64_t> slots(rows);
-  head.store().locate(positions, slots, team);
-  head.store().write(slots, {records.data(), rows, record_size});
 }
 
 }  // namespace
 
-std::string center_file_name(int rank, int world_size) {
-  return fmt::format("centers-{:05}-of-{:05}.safetensors", rank, world_size);
-}
-
 void write_centers(const std::filesystem::path& path, PartialFC& head, ThreadTeam& team) {
-  CenterStore& store = head.store();
-  const int64_t record_size = store.layout().numbers();
-  struct Block {
-    std::vector<int64_t> positions, slots;
-  };
-  std::vector<Block> blocks(head.blocks().size());
-  std::vector<TensorInfo> tensors;
-  for (int64_t i = 0; i < head.blocks().size(); ++i) {
-    const int64_t block = head.blocks().first + i;
-    blocks[i].positions = store.living_positions(head.placement().positions_of_block(block));
-    const int64_t rows = std::ssize(blocks[i].positions);
-    if (rows == 0) continue;
-    blocks[i].slots.resize(rows);
-    store.locate(blocks[i].positions, blocks[i].slots, team);
-    tensors.push_back({.name = tensor_name(block, "classes"), .type = TensorType::kI64, .shape = {rows}});
-    tensors.push_back({.name = tensor_name(block, "order"), .type = TensorType::kI64, .shape = {rows}});
-    tensors.push_back(
-        {.name = tensor_name(block, "records"), .type = TensorType::kF32, .shape = {rows, record_size}});
-  }
-  SafetensorsWriter writer(path, tensors, describe(head));
-  Matrix<float> records;
-  for (const TensorInfo& tensor : writer.tensors()) {
-    const int64_t number = std::stoll(tensor.name.substr(6)) - head.blocks().first;
-    const Block& block = blocks[number];
-    if (tensor.name.ends_with(".order")) {
-      writer.append(tensor.name, std::as_bytes(std::span(block.slots)));
-    } else if (tensor.name.ends_with(".classes")) {
-      std::vector<int64_t> classes;
-      for (const int64_t position : block.positions) classes.push_back(head.placement().class_at(position));
-      writer.append(tensor.name, std::as_bytes(std::span(classes)));
-    } else {
-      records.resize(std::ssize(block.slots), record_size);
-      store.read(block.slots, records.view());
-      writer.append(tensor.name, std::as_bytes(std::span(records.data(), records.size())));
-    }
-  }
+  const RecordLayout& layout = head.store().layout();
+  const CenterFileRows rows = select_rows(head, team, [](int64_t) { return true; });
+  SafetensorsWriter writer = start_center_file(path, rows, head.placement(), layout, center_metadata(head));
+  for_each_piece(rows.size(), layout, [&](int64_t first, int64_t count) {
+    visit_records(head.store(), std::span(rows.slots).subspan(first, count), false,
+                  [&](std::span<std::byte* const> records) {
+                    for (const std::byte* record : records)
+                      writer.append("records", {record, static_cast<size_t>(layout.bytes())});
+                  });
+  });
   writer.close();
 }
 
 void read_centers(std::span<const std::filesystem::path> paths, PartialFC& head, ThreadTeam& team) {
   PFC_CHECK(head.store().rows_alive() == 0 && !paths.empty());
   std::vector<SafetensorsFile> files;
+  files.reserve(paths.size());
+  std::vector<OwnRows> rows;
   for (const auto& path : paths) {
     check_same_head(files.emplace_back(path), head);
+    rows.emplace_back(files.back(), head);
     head.set_updates(std::stoll(metadata_of(files.back(), "updates")));
   }
-  revive_rows(files, head, team);
-  for (const SafetensorsFile& file : files)
-    for (int64_t block = head.blocks().first; block < head.blocks().last; ++block)
-      restore_block(file, block, head, team);
+  revive_rows(rows, head, team);
+  for (const OwnRows& file : rows) file.restore(head.store(), team);
 }
 
 }  // namespace partialfc

@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "partialfc/base/test_support.h"
+#include "partialfc/checkpoint/center_format.h"
 #include "partialfc/comm/thread_ranks.h"
 
 namespace partialfc {

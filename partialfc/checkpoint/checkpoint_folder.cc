@@ -99,12 +99,24 @@ void CheckpointWriter::create() {
   owned_ = true;
 }
 
+fs::path CheckpointWriter::place() const { return run_folder_ / checkpoint_name(step_); }
+
 fs::path CheckpointWriter::path_of(std::string_view name) const { return part_ / name; }
 
 ManifestFile CheckpointWriter::finish_file(std::string_view name) const {
   const fs::path path = path_of(name);
   sync_file(path);
   return {std::string(name), InputFile(path).size(), checksum_of_file(path)};
+}
+
+void CheckpointWriter::link_file(const fs::path& folder, std::string_view name) const {
+  const fs::path from = folder / name, to = path_of(name);
+  std::error_code code;
+  fs::create_hard_link(from, to, code);
+  if (!code) return;
+  fs::copy_file(from, to, code);
+  if (code) fail("{}: cannot link or copy to {}: {}", from.string(), to.string(), code.message());
+  sync_file(to);
 }
 
 void CheckpointWriter::commit(Manifest manifest, int64_t keep) {
@@ -123,15 +135,14 @@ void CheckpointWriter::commit(Manifest manifest, int64_t keep) {
 }
 
 void CheckpointWriter::move_into_place() {
-  const fs::path place = run_folder_ / checkpoint_name(step_);
   const fs::path old = aside(run_folder_, step_, ".old");
   std::error_code ignored;  // what cannot be looked at cannot be renamed to either, which says why
-  const bool replaces = fs::exists(place, ignored);
-  if (replaces) rename_folder(place, old);
+  const bool replaces = fs::exists(place(), ignored);
+  if (replaces) rename_folder(place(), old);
   try {
-    rename_folder(part_, place);
+    rename_folder(part_, place());
   } catch (...) {
-    if (replaces) rename_folder(old, place);
+    if (replaces) rename_folder(old, place());
     throw;
   }
   owned_ = false;
@@ -150,13 +161,16 @@ void CheckpointWriter::remove_others(int64_t keep) const {
   }
 }
 
-LatestCheckpoint latest_checkpoint(const fs::path& run_folder) {
+LatestCheckpoint latest_checkpoint(const fs::path& run_folder, std::string_view file) {
   LatestCheckpoint latest;
   for (const int64_t step : steps_in(run_folder)) {
     const fs::path folder = run_folder / checkpoint_name(step);
     try {
       Checkpoint checkpoint{folder, read_manifest(folder)};
-      verify_files(folder, checkpoint.manifest);
+      if (file.empty())
+        verify_files(folder, checkpoint.manifest);
+      else
+        verify_file(folder, checkpoint.manifest, file);
       latest.checkpoint = std::move(checkpoint);
       break;
     } catch (const Error& error) {

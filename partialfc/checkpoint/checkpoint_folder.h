@@ -6,7 +6,8 @@
 //
 // All ranks write files of their own; a folder gets its name only after the manifest lists all of them and
 // all are on the disk. So a folder named step-… was whole once, and what fails while one is being written
-// harms no other.
+// harms no other. What a checkpoint needs of an earlier one is linked into its folder: each folder is whole by itself,
+// and files that several hold take their space once.
 //
 //     CheckpointWriter writer(run, step);                 // every rank
 //     if (rank == 0) writer.create();
@@ -41,10 +42,14 @@ class CheckpointWriter {
   // Rank 0, before any rank writes: makes the folder, after removing what earlier crashes left in the run.
   void create();
 
+  // The folder's name once it is committed.
+  std::filesystem::path place() const;
   // Where to write the file `name`.
   std::filesystem::path path_of(std::string_view name) const;
   // After the file has been written and closed: brings it to the disk and returns its entry for the manifest.
   ManifestFile finish_file(std::string_view name) const;
+  // Takes over `folder`/name, a finished file that stays as it is: as a hard link, or as a copy where that cannot be.
+  void link_file(const std::filesystem::path& folder, std::string_view name) const;
 
   // Rank 0, after all ranks have finished their files: makes the folder a checkpoint and `latest`.
   // manifest.step is set here. An earlier checkpoint of the same step is replaced. Then removes others: those
@@ -74,8 +79,9 @@ struct LatestCheckpoint {
   std::vector<std::string> skipped;      // why checkpoints of higher steps were passed over, one message each
 };
 
-// Looks for the newest checkpoint whose manifest and files are as they were written; reads those files.
-// `latest` is for people and scripts: it is not asked. Not for a run that is being written to.
-LatestCheckpoint latest_checkpoint(const std::filesystem::path& run_folder);
+// Looks for the newest checkpoint whose manifest and files are as they were written; reads those files: all, or `file`
+// alone where that is all that is needed. `latest` is for people and scripts: it is not asked. Not for a run that is
+// being written to.
+LatestCheckpoint latest_checkpoint(const std::filesystem::path& run_folder, std::string_view file = {});
 
 }  // namespace partialfc

@@ -1,9 +1,6 @@
 #include "partialfc/checkpoint/checkpoint_folder.h"
 
 #include <gtest/gtest.h>
-#include <signal.h>
-#include <sys/mount.h>
-#include <sys/resource.h>
 
 #include <barrier>
 #include <set>
@@ -11,17 +8,12 @@
 
 #include "partialfc/base/file.h"
 #include "partialfc/base/test_support.h"
+#include "partialfc/checkpoint/test_disk.h"
 
 namespace partialfc {
 namespace {
 
 namespace fs = std::filesystem;
-
-void write_file(const fs::path& path, const std::string& contents) {
-  OutputFile file(path);
-  file.write(contents);
-  file.close();
-}
 
 // Saves a checkpoint of one file as the only rank.
 void save(const fs::path& run, int64_t step, int64_t keep, const std::string& contents) {
@@ -178,43 +170,33 @@ TEST(CheckpointFolder, AFileThatChangedAfterwardsIsNoticed) {
   EXPECT_EQ(latest_step(run.path()), -1);
 }
 
-// A folder on a disk of 1 MiB. Where this user may not mount one, files of this process end at 1 MiB (and at
-// nothing once filled), which fails the same writes.
-class SmallDisk {
- public:
-  SmallDisk() {
-    mounted_ = ::mount("tmpfs", folder_.path().c_str(), "tmpfs", 0, "size=1m") == 0;
-    if (!mounted_) limit_files(1 << 20);
+// /dev/shm is a file system of its own: no link can lead there.
+TEST(CheckpointFolder, AFileOfAnotherCheckpointIsLinkedOrCopied) {
+  const ScratchFolder run;
+  save(run.path(), 1, 2, "shared");
+  const fs::path elsewhere = fs::path("/dev/shm") / run.path().filename();
+  for (const bool linked : {true, false}) {
+    const fs::path from = linked ? run / "step-00000001" : elsewhere;
+    if (!linked) fs::copy(run / "step-00000001", elsewhere);
+    CheckpointWriter writer(run.path(), 2);
+    writer.create();
+    writer.link_file(from, "data");
+    Manifest manifest;
+    manifest.files = read_manifest(from).files;
+    writer.commit(manifest, 2);
+    EXPECT_EQ(fs::hard_link_count(run / "step-00000002/data"), linked ? 2u : 1u);
+    EXPECT_EQ(read_text_file(run / "step-00000002/data"), "shared");
+    EXPECT_EQ(latest_step(run.path()), 2);
   }
-  ~SmallDisk() {
-    if (mounted_) {
-      ::umount2(folder_.path().c_str(), MNT_DETACH);
-    } else {
-      limit_files(RLIM_INFINITY);
-    }
-  }
-  fs::path run() const { return folder_ / "run"; }
-  void fill() {
-    if (!mounted_) return limit_files(0);
-    EXPECT_THROW(write_file(folder_ / "filler", std::string(2 << 20, 'f')), Error);
-  }
-  void empty() {
-    if (!mounted_) return limit_files(1 << 20);
-    fs::remove(folder_ / "filler");
-  }
-
- private:
-  static void limit_files(rlim_t bytes) {
-    ::signal(SIGXFSZ, SIG_IGN);  // so that a write fails instead
-    rlimit limit;
-    ::getrlimit(RLIMIT_FSIZE, &limit);
-    limit.rlim_cur = std::min(bytes, limit.rlim_max);
-    ::setrlimit(RLIMIT_FSIZE, &limit);
-  }
-
-  ScratchFolder folder_;
-  bool mounted_;
-};
+  fs::remove_all(elsewhere);
+  CheckpointWriter writer(run.path(), 3);
+  writer.create();
+  EXPECT_EQ(message_of([&] { writer.link_file(elsewhere, "data"); }),
+            (elsewhere / "data").string() + ": cannot link or copy to " + writer.path_of("data").string() +
+                ": No such file or directory");
+  fs::remove(run / "step-00000001/data");  // what others hold stays
+  EXPECT_EQ(read_text_file(run / "step-00000002/data"), "shared");
+}
 
 TEST(CheckpointFolder, AFullDiskHarmsNothingSaved) {
   SmallDisk disk;

@@ -13,7 +13,7 @@ namespace partialfc {
 namespace {
 
 constexpr const char* kFormat = "partialfc checkpoint";
-constexpr int64_t kVersion = 1;
+constexpr int64_t kVersion = 2;
 
 // Names come from a file: one must not lead out of the checkpoint's folder.
 bool is_plain_name(const std::string& name) {
@@ -46,6 +46,16 @@ std::vector<ManifestFile> files_from_json(const nlohmann::json& array, std::stri
                      json_string(entry, "xxh3", where)});
   check_names(files, where);
   return files;
+}
+
+void check_file(const std::filesystem::path& path, const ManifestFile& file) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored))
+    fail("{}: the file is missing; the manifest lists it with {} bytes", path.string(), file.bytes);
+  if (const uint64_t bytes = InputFile(path).size(); bytes != file.bytes)
+    fail("{}: {} bytes, the manifest says {}; it was cut short or changed", path.string(), bytes, file.bytes);
+  if (const std::string xxh3 = checksum_of_file(path); xxh3 != file.xxh3)
+    fail("{}: checksum {}, the manifest says {}; its contents are damaged", path.string(), xxh3, file.xxh3);
 }
 
 }  // namespace
@@ -85,17 +95,13 @@ Manifest read_manifest(const std::filesystem::path& folder) {
 }
 
 void verify_files(const std::filesystem::path& folder, const Manifest& manifest) {
-  for (const ManifestFile& file : manifest.files) {
-    const std::filesystem::path path = folder / file.name;
-    std::error_code ignored;
-    if (!std::filesystem::exists(path, ignored))
-      fail("{}: the file is missing; the manifest lists it with {} bytes", path.string(), file.bytes);
-    if (const uint64_t bytes = InputFile(path).size(); bytes != file.bytes)
-      fail("{}: {} bytes, the manifest says {}; it was cut short or changed", path.string(), bytes,
-           file.bytes);
-    if (const std::string xxh3 = checksum_of_file(path); xxh3 != file.xxh3)
-      fail("{}: checksum {}, the manifest says {}; its contents are damaged", path.string(), xxh3, file.xxh3);
-  }
+  for (const ManifestFile& file : manifest.files) check_file(folder / file.name, file);
+}
+
+void verify_file(const std::filesystem::path& folder, const Manifest& manifest, std::string_view name) {
+  const auto file = std::ranges::find(manifest.files, name, &ManifestFile::name);
+  if (file == manifest.files.end()) fail("{}: lists no file \"{}\"", (folder / kManifestName).string(), name);
+  check_file(folder / file->name, *file);
 }
 
 std::string files_to_text(const std::vector<ManifestFile>& files) {

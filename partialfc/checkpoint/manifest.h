@@ -1,7 +1,8 @@
 // manifest.json, the file that makes a folder a checkpoint: what it holds and what state of the run it is.
-//     {"format": "partialfc checkpoint", "version": 1, "step": 12000, "samples": 6144000,
+//     {"format": "partialfc checkpoint", "version": 2, "step": 12000, "samples": 6144000,
 //      "world_size": 8, "seed": 1, "recipe": {…},
 //      "files": [{"name": "backbone.safetensors", "bytes": 260123456, "xxh3": "78af5f94892f3950"}, …]}
+// The files of the class centers are listed in the order in which they are to be read.
 #pragma once
 
 #include <cstdint>
@@ -43,6 +44,8 @@ Manifest read_manifest(const std::filesystem::path& folder);
 // Error that names the first of the manifest's files that is missing, of another size or of other contents.
 // Reads all.
 void verify_files(const std::filesystem::path& folder, const Manifest& manifest);
+// The same for the file `name` alone; Error where the manifest does not list it.
+void verify_file(const std::filesystem::path& folder, const Manifest& manifest, std::string_view name);
 
 // The list of files alone, as in manifest.json: for ranks to hand to the one that writes the manifest.
 // `where` is the text's origin, for messages.

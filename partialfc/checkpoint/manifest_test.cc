@@ -67,8 +67,8 @@ TEST_F(ManifestTest, TheFileAtFaultIsNamed) {
 TEST_F(ManifestTest, ADamagedManifestSaysWhatIsWrong) {
   EXPECT_EQ(read_with("partialfc checkpoint", "other"),
             "the format is \"other\", need \"partialfc checkpoint\"");
-  EXPECT_EQ(read_with("\"version\": 1", "\"version\": 2"),
-            "version 2, this program reads 1; use the program that wrote it");
+  EXPECT_EQ(read_with("\"version\": 2", "\"version\": 3"),
+            "version 3, this program reads 2; use the program that wrote it");
   EXPECT_EQ(read_with("\"step\"", "\"stop\""), "the key \"step\" is missing");
   EXPECT_EQ(read_with("6144000", "-1"), "\"samples\" is -1, not a whole number from 0 to 2^63 - 1");
   EXPECT_EQ(read_with("18446744073709551615", "-5"), "\"seed\" is -5, not a whole number >= 0");

@@ -44,7 +44,7 @@ class BatchStream {
   virtual void next(Batch& batch) = 0;
   // Seconds spent waiting in next(), all together: the time that training lost to input.
   virtual double wait_seconds() const = 0;
-  // Of the rows handed out so far.
+  // Of the images handed out so far: one that was skipped counts once, however many epochs it was skipped in.
   virtual const SkipReport& skipped() const = 0;
 };
 

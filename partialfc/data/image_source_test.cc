@@ -202,6 +202,17 @@ TEST_F(Folders, BadListsAreRefusedWithTheirLine) {
     EXPECT_ERROR(open("a.lst", std::string("1\t0\tok.jpg\n") + bad), "a.lst, line 2") << bad;
 }
 
+TEST_F(Folders, AListWhoseLabelsAreNoClassNumbersIsAUsageError) {
+  write("least.txt", "a.jpg 2147483646\n");
+  EXPECT_EQ(ListSource(folder_ / "least.txt").num_classes(), 2147483647);
+  write("more.txt", "a.jpg 2147483647\n");
+  EXPECT_THROW(ListSource(folder_ / "more.txt"), UsageError);
+  write("times.txt", "a.jpg 3\n\nb.jpg 20240131235959\nc.jpg 20240131235958\n");
+  EXPECT_ERROR(ListSource(folder_ / "times.txt"),
+               "times.txt, line 3: label 20240131235959 makes 20240131235960 classes, at most 2147483647 are "
+               "possible");
+}
+
 TEST_F(Records, OpenImageSourceDecidesByWhatIsThere) {
   write({{1, {4}, "rec"}});
   const auto first_image = [&](const std::filesystem::path& path) {

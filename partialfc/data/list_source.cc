@@ -13,7 +13,7 @@ namespace {
 // A whole number, which im2rec writes as "3.000000".
 bool parse_label(std::string_view text, int64_t& label) {
   double value = 0;
-  if (!parse_number(text, value) || value != std::floor(value) || value < 0 || value > 1e15) return false;
+  if (!parse_number(text, value) || value != std::floor(value) || value < 0 || value > 9e18) return false;
   label = static_cast<int64_t>(value);
   return true;
 }
@@ -40,16 +40,20 @@ ListSource::ListSource(const std::filesystem::path& list)
     : folder_(list.parent_path()), text_(read_binary_file(list)) {
   const bool lst = list.extension() == ".lst";
   const std::string_view text(reinterpret_cast<const char*>(text_.data()), text_.size());
+  int64_t largest_line = 0;  // that holds the largest label
   for_each_line(text, [&](int64_t number, std::string_view line) {
     if (line.empty()) return;
     Entry entry{};
     if (!(lst ? parse_lst_line : parse_text_line)(line, entry.label, entry.path))
       fail("{}, line {}: \"{}\" is not \"{}\" with a label from 0", list.string(), number, line.substr(0, 80),
            lst ? "key <tab> label <tab> path" : "path label");
-    num_classes_ = std::max(num_classes_, entry.label + 1);
+    if (entry.label >= num_classes_) num_classes_ = entry.label + 1, largest_line = number;
     entries_.push_back(entry);
   });
   if (entries_.empty()) fail("{}: the list is empty", list.string());
+  if (num_classes_ > kMaxListClasses)
+    fail_usage("{}, line {}: label {} makes {} classes, at most {} are possible; is it a class number?",
+               list.string(), largest_line, num_classes_ - 1, num_classes_, kMaxListClasses);
 }
 
 EncodedImage ListSource::read(int64_t index) const {

@@ -5,7 +5,7 @@
 //   spaces
 //
 // Paths are relative to the list's folder. Labels are whole numbers from 0; the number of classes
-// is the largest + 1. Empty lines are passed over; any other line that does not fit is an Error
+// is the largest + 1, at most kMaxListClasses. Empty lines are passed over; any other line that does not fit is an Error
 // that names it.
 #pragma once
 
@@ -17,6 +17,8 @@
 #include "partialfc/data/image_source.h"
 
 namespace partialfc {
+
+constexpr int64_t kMaxListClasses = (int64_t{1} << 31) - 1;
 
 class ListSource : public ImageSource {
  public:

@@ -82,8 +82,9 @@ void Loader::next(Batch& batch) {
   lock.unlock();
 
   std::sort(skips.begin(), skips.end(), [](const Skip& a, const Skip& b) { return a.row < b.row; });
-  skipped_.add_seen(batch.count);
-  for (Skip& skip : skips) skipped_.add_skipped(skip.kind, std::move(skip.message));
+  skipped_.add_seen(std::min(batch.count, source_->size() - skipped_.seen()));
+  for (Skip& skip : skips)
+    if (skipped_samples_.insert(skip.sample).second) skipped_.add_skipped(skip.kind, std::move(skip.message));
   skipped_.check(options_.max_skipped);
 }
 
@@ -157,7 +158,7 @@ std::optional<Loader::Skip> Loader::make_row(Batch& batch, int64_t row) const {
   }
   std::fill_n(out, stream.image_bytes(), uint8_t{0});
   batch.labels[row] = -1;
-  return Skip{.row = row, .kind = stage, .message = std::move(reason)};
+  return Skip{.row = row, .sample = sample, .kind = stage, .message = std::move(reason)};
 }
 
 }  // namespace partialfc

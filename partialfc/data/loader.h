@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <unordered_set>
 #include <vector>
 
 #include "partialfc/base/parallel.h"
@@ -48,6 +49,7 @@ class Loader : public BatchStream {
  private:
   struct Skip {
     int64_t row;
+    int64_t sample;
     SkipKind kind;
     std::string message;
   };
@@ -79,6 +81,7 @@ class Loader : public BatchStream {
   // Of the thread that calls next().
   double wait_seconds_ = 0;
   SkipReport skipped_;
+  std::unordered_set<int64_t> skipped_samples_;  // those in skipped_: later epochs meet them again
 
   std::mutex mutex_;  // guards what follows
   std::condition_variable work_there_, batch_there_;

@@ -160,20 +160,41 @@ TEST(Loader, SkippedImagesAreCountedByKindAndNamed) {
 }
 
 TEST(Loader, TooManySkippedImagesAreAnError) {
-  const auto source = std::make_shared<NumberedImages>(100);
-  source->set_broken(50, "cannot open");
-  auto options = options_for(100);
-  options.max_skipped = 0.001;
+  const auto source = std::make_shared<NumberedImages>(200);
+  for (int64_t i = 50; i < 151; ++i) source->set_broken(i, "cannot open");
+  auto options = options_for(200);
+  options.shuffle = false;
+  options.max_skipped = 0.5;
   Loader loader(source, options);
   Batch batch;
-  for (int epoch = 0; epoch < 100; ++epoch) loader.next(batch);
-  EXPECT_ERROR(loader.next(batch), "101 of 10100 images skipped: 101 unreadable");
+  EXPECT_ERROR(loader.next(batch), "101 of 200 images skipped: 101 unreadable");
   EXPECT_ERROR(loader.next(batch), "image 50: cannot open");
-  options.max_skipped = 0.02;
+  options.max_skipped = 0.51;
   Loader lenient(source, options);
-  for (int epoch = 0; epoch < 150; ++epoch) lenient.next(batch);
-  EXPECT_EQ(lenient.skipped().skipped(), 150);
+  lenient.next(batch);
+  EXPECT_EQ(lenient.skipped().skipped(), 101);
   EXPECT_EQ(lenient.skipped().examples().size(), SkipReport::kMaxExamples);
+}
+
+// In 300 epochs each rank meets the damaged image more often than would be borne.
+TEST(Loader, AnImageSkippedInEveryEpochCountsOnce) {
+  const auto source = std::make_shared<NumberedImages>(9);
+  source->set_broken(5, "cannot open");
+  for (int world_size : {1, 2}) {
+    auto options = options_for(9);
+    options.stream.world_size = world_size;
+    Loader loader(source, options);
+    Batch batch;
+    int64_t met = 0;
+    for (int epoch = 0; epoch < 300; ++epoch) {
+      loader.next(batch);
+      met += std::count(batch.labels.begin(), batch.labels.end(), -1);
+    }
+    EXPECT_GT(met, SkipReport::kAlwaysAllowed);
+    EXPECT_EQ(loader.skipped().skipped(), 1);
+    EXPECT_EQ(loader.skipped().seen(), 9);
+    EXPECT_EQ(loader.skipped().examples(), std::vector<std::string>{"image 5: cannot open"});
+  }
 }
 
 TEST(Loader, WhatGoesWrongInAThreadSurfacesInNext) {

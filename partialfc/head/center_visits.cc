@@ -2,59 +2,73 @@
 #include <limits>
 
 #include "partialfc/head/partial_fc_step.h"
-#include "partialfc/kernels/gemm.h"
+#include "partialfc/kernels/bfloat16_gemm.h"
+#include "partialfc/kernels/center_rows.h"
+#include "partialfc/kernels/softmax_tile.h"
+#include "partialfc/kernels/vector_ops.h"
 
 namespace partialfc {
 
 namespace {
 
-constexpr float kFiltered = 4;  // no cosine: above every filter, so exp_sum() leaves it out
+// No cosine: above every filter, so that exp_sum_columns() leaves it out.
+constexpr float kFiltered = std::numeric_limits<float>::infinity();
+
+SoftmaxOptions softmax_options(const MarginOptions& margin) {
+  SoftmaxOptions options{.scale = margin.scale};
+  if (margin.filter_above < 1) options.filter_above = margin.filter_above;
+  return options;
+}
 
 }  // namespace
 
 // The first visit: E, Z⁻ and U of every tile, or (only_max) the largest logit off the target.
 void PartialFC::visit_centers(std::span<const float> shifts, bool only_max) {
   Step& step = *step_;
-  const int64_t samples = step.samples(), dim = options_.dim;
+  TileArithmetic& arithmetic = *step.arithmetic;
+  const int64_t samples = step.samples(), dim = options_.dim,
+                center_bytes = dim * size_of(options_.precision);
+  const SoftmaxOptions softmax = softmax_options(options_.margin);
   step.inverse_norms.resize(step.active());
-  step.exponentials.resize(samples * step.active());
-  ExpSumOptions exp_options{.scale = options_.margin.scale};
-  if (options_.margin.filter_above < 1) exp_options.filter_above = options_.margin.filter_above;
+  const auto bytes = static_cast<uint64_t>(step.tiles() * Step::kTile * arithmetic.kept_row_bytes());
+  if (step.exponentials.size() < bytes)
+    step.exponentials = ReservedMemory(bytes, ReservedMemory::Pages::kHuge);
 
   team_.run([&](int thread) {
     std::vector<float>& sums = step.sums[thread];
     sums.assign(samples, only_max ? -std::numeric_limits<float>::infinity() : 0.0f);
-    Matrix<float>& u = step.u[thread];
-    u.resize(samples, dim);
-    u.fill(0);
-    Matrix<float> centers(Step::kTile, dim);
+    step.u[thread].resize(padded_to_tile(samples), padded_stride(dim));
+    step.u[thread].fill(0);
+    const MatrixView<float> u{step.u[thread].data(), samples, dim, padded_stride(dim)};
     const Range tiles = part_of(step.tiles(), team_.size(), thread);
     for (int64_t tile = tiles.first; tile < tiles.last; ++tile) {
       const Range columns = step.columns(tile);
-      const auto w = centers.view().rows_from(0, columns.size());  // (T, D)
-      store_->read(step.slots_of(columns), w);
-      for (int64_t j = 0; j < columns.size(); ++j) {
-        const float inverse = inverse_norm(w[j], dim);
-        step.inverse_norms[columns.first + j] = inverse;
-        scale(inverse, w[j], w[j], dim);
-      }
-      const auto e = step.tile_exponentials(columns);  // (N, T): cosines, then E
-      gemm(Transpose::kNo, Transpose::kYes, 1, step.features.view(), w, 0, e);
-      for (Step::Target& target : step.targets_of(columns)) {
-        const int64_t j = target.column - columns.first;
-        target.cosine = dot(step.features[target.sample], w[j], dim);
-        e(target.sample, j) = kFiltered;
-      }
-      for (int64_t n = 0; n < samples; ++n) {
-        ExpSumOptions row = exp_options;
-        row.shift = shifts[n];
-        if (only_max) {
-          sums[n] = std::max(sums[n], max_logit(row, e[n], columns.size()));
-        } else {
-          sums[n] += exp_sum(row, e[n], columns.size());
+      const auto norms = std::span(step.inverse_norms).subspan(columns.first, columns.size());
+      arithmetic.load(thread, step.records_of(columns), norms);
+      RowPrefetch next;
+      if (tile + 1 < tiles.last)
+        next = {step.records_of(step.columns(tile + 1)), center_bytes,
+                2 * arithmetic.prefetch_calls(columns.size())};
+      for (int64_t first = 0; first < samples; first += TileArithmetic::kSamples) {
+        const Range part{first, std::min(first + TileArithmetic::kSamples, samples)};
+        const auto values = arithmetic.values(thread, columns.size(), part, step.kept(tile));
+        arithmetic.products(thread, part, values, next);
+        for (Step::Target& target : step.targets_of(columns)) {
+          if (target.sample < part.first || target.sample >= part.last) continue;
+          const int64_t j = target.column - columns.first;
+          target.cosine = norms[j] * arithmetic.product(thread, j, step.features[target.sample]);
+          values(j, target.sample - part.first) = kFiltered;
         }
+        const auto part_sums = std::span(sums).subspan(part.first, part.size());
+        if (only_max) {
+          max_logit_columns(softmax, norms, values, part_sums);
+          continue;
+        }
+        exp_sum_columns(softmax, norms, shifts.subspan(part.first, part.size()), values, part_sums);
+        arithmetic.add_to_u(thread, part, values, u, next);
+        arithmetic.keep(part, values, step.kept(tile));
       }
-      if (!only_max) gemm(Transpose::kNo, Transpose::kNo, 1, e, w, 1, u.view());
+      next.finish();
     }
   });
 
@@ -62,44 +76,59 @@ void PartialFC::visit_centers(std::span<const float> shifts, bool only_max) {
     for (int64_t n = 0; n < samples; ++n) {
       const float other = step.sums[thread][n];
       step.sums[0][n] = only_max ? std::max(step.sums[0][n], other) : step.sums[0][n] + other;
-      if (!only_max) add_scaled(1, step.u[thread][n], step.u[0][n], dim);
     }
+    if (!only_max) add_scaled(1, step.u[thread].data(), step.u[0].data(), step.u[0].size());
   }
 }
 
-// The second visit: ∂ŵ = Eᵀ · (weights · x̂) + the targets' terms, then each row's step.
+// The second visit: ∂ŵ = E · (weights · x̂) + the targets' terms, then each row's step.
 void PartialFC::update(double learning_rate, double gradient_scale) {
+  constexpr int64_t kGroup = 64;  // rows whose gradients are made before they step: still in the cache then
   Step& step = *step_;
-  if (!step.finite || step.samples() == 0) return;
-  const int64_t dim = options_.dim, record_size = store_->layout().numbers();
+  if (!step.pinned) return;
+  step.pinned = false;
+  if (!step.finite || step.samples() == 0) return store_->unpin(step.slots, false);
+  TileArithmetic& arithmetic = *step.arithmetic;
+  const int64_t dim = options_.dim, record_bytes = store_->layout().bytes();
   ++updates_;
   if (observer_ != nullptr) observer_->before_change(step.slots);
+  const RowStep row_step{.optimizer = options_.optimizer,
+                         .learning_rate = learning_rate,
+                         .t = updates_,
+                         .gradient_scale = static_cast<float>(gradient_scale)};
+  const uint64_t rounding_key =
+      mix(mix(options_.seed, static_cast<uint64_t>(Purpose::kRowRounding)), static_cast<uint64_t>(updates_));
   team_.run([&](int thread) {
-    Matrix<float> record_tile(Step::kTile, record_size), gradient_tile(Step::kTile, dim);
-    std::vector<float> unit(dim);
+    Matrix<float> gradients(kGroup, padded_stride(dim));
+    std::vector<float> scratch(store_->layout().numbers());
     const Range tiles = part_of(step.tiles(), team_.size(), thread);
+    const int64_t end = tiles.size() > 0 ? step.columns(tiles.last - 1).last : 0;
     for (int64_t tile = tiles.first; tile < tiles.last; ++tile) {
       const Range columns = step.columns(tile);
-      const auto records = record_tile.view().rows_from(0, columns.size());
-      const auto gradients = gradient_tile.view().rows_from(0, columns.size());
-      store_->read(step.slots_of(columns), records);
-      gemm(Transpose::kYes, Transpose::kNo, 1, step.tile_exponentials(columns), step.weighted_features.view(),
-           0, gradients);
-      for (const Step::Target& target : step.targets_of(columns))
-        add_scaled(static_cast<float>(target.coefficient), step.features[target.sample],
-                   gradients[target.column - columns.first], dim);
-      for (int64_t j = 0; j < columns.size(); ++j) {
-        const float inverse = step.inverse_norms[columns.first + j];
-        scale(inverse, records[j], unit.data(), dim);
-        through_normalization(unit.data(), inverse, gradients[j], dim);
-        if (gradient_scale != 1) scale(static_cast<float>(gradient_scale), gradients[j], gradients[j], dim);
-        float* w = records[j];
-        optimizer_step(options_.optimizer, learning_rate, updates_, gradients[j], w, w + dim, w + 2 * dim,
-                       dim);
+      for (int64_t first = columns.first; first < columns.last; first += kGroup) {
+        const Range group{first, std::min(first + kGroup, columns.last)};
+        const Range following{group.last, std::min(group.last + kGroup, end)};
+        RowPrefetch next(step.records_of(following), record_bytes, arithmetic.prefetch_calls(group.size()));
+        arithmetic.gradients(step.kept(tile), {first - columns.first, group.last - columns.first},
+                             {gradients.data(), group.size(), dim, padded_stride(dim)}, next);
+        for (const Step::Target& target : step.targets_of(group))
+          add_scaled(static_cast<float>(target.coefficient) * step.inverse_norms[target.column],
+                     step.features[target.sample], gradients[target.column - first], dim);
+        for (int64_t j = group.first; j < group.last; ++j) {
+          float* gradient = gradients[j - first];
+          if (j + 1 < group.last) prefetch_row(step.records[j + 1], record_bytes);
+          if (options_.precision == Precision::kFloat32)
+            step_row(row_step, step.inverse_norms[j], gradient, reinterpret_cast<float*>(step.records[j]),
+                     dim);
+          else
+            step_row(row_step, step.inverse_norms[j], gradient, reinterpret_cast<BFloat16*>(step.records[j]),
+                     dim, mix(rounding_key, static_cast<uint64_t>(step.positions[j])), scratch.data());
+        }
+        next.finish();
       }
-      store_->write(step.slots_of(columns), records);
     }
   });
+  store_->unpin(step.slots, true);
 }
 
 }  // namespace partialfc

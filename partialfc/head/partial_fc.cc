@@ -6,7 +6,10 @@
 #include <limits>
 
 #include "partialfc/base/error.h"
+#include "partialfc/base/radix_sort.h"
 #include "partialfc/head/partial_fc_step.h"
+#include "partialfc/kernels/center_rows.h"
+#include "partialfc/kernels/vector_ops.h"
 
 namespace partialfc {
 
@@ -37,6 +40,9 @@ PartialFC::PartialFC(const PartialFCOptions& options, Communicator& comm, Thread
       RecordLayout{.dim = options.dim, .states = options.optimizer.states(), .precision = options.precision},
       options.seed);
   step_ = std::make_unique<Step>();
+  step_->arithmetic = options.precision == Precision::kFloat32
+                          ? make_float32_tiles(options.dim, team.size())
+                          : make_bfloat16_tiles(options.dim, team.size());
   step_->u.resize(team.size());
   step_->sums.resize(team.size());
 }
@@ -51,6 +57,7 @@ HeadStep PartialFC::forward(int64_t step, MatrixView<const float> features, std:
             feature_gradients.rows == features.rows);
   exchange_features(features, labels);  // collective 1
   activate_classes(step);
+  step_->arithmetic->set_features(step_->features.view());
   step_->shifts.assign(step_->samples(), fixed_shift(options_.margin.scale));
   visit_centers(step_->shifts, false);
   reduce_sums();  // collective 2
@@ -90,12 +97,33 @@ void PartialFC::exchange_features(MatrixView<const float> features, std::span<co
   for (int64_t n = 0; n < step.samples(); ++n) {
     const float* x = &all[step.padded_rows[n] * width];
     step.finite = step.finite && all_finite(x, dim);
-    scale(inverse_norm(x, dim), x, step.features[n], dim);
+    normalize(x, step.features[n], dim);
   }
+}
+
+// Brings the rows of these positions to life and pins them, in the order of their slots.
+void PartialFC::take_rows(std::span<const int64_t> positions) {
+  Step& step = *step_;
+  const int64_t first = store_->positions().first;
+  step.slots.resize(positions.size());
+  step.positions.resize(positions.size());
+  step.records.resize(positions.size());
+  store_->locate(positions, step.slots, team_);
+  step.order.resize(positions.size());
+  for (size_t i = 0; i < positions.size(); ++i)
+    step.order[i] = static_cast<uint64_t>(step.slots[i]) << 32 | static_cast<uint64_t>(positions[i] - first);
+  sort_by_upper_half(step.order, static_cast<uint64_t>(store_->rows_alive()), step.order_scratch);
+  for (size_t i = 0; i < step.order.size(); ++i) {
+    step.slots[i] = static_cast<int64_t>(step.order[i] >> 32);
+    step.positions[i] = static_cast<int64_t>(step.order[i] & UINT32_MAX) + first;
+  }
+  store_->pin(step.slots, step.records);
+  step.pinned = true;
 }
 
 void PartialFC::activate_classes(int64_t step_number) {
   Step& step = *step_;
+  if (step.pinned) store_->unpin(step.slots, false);
   std::vector<std::pair<int64_t, int64_t>> owned;  // (position, sample) of the samples whose class lives here
   for (int64_t n = 0; n < step.samples(); ++n) {
     const int64_t position = placement_.position_of(step.labels[n]);
@@ -107,9 +135,7 @@ void PartialFC::activate_classes(int64_t step_number) {
   for (const auto& [position, n] : owned)
     if (positives.empty() || positives.back() != position) positives.push_back(position);
   sampler_.sample(step_number, blocks_, positives, positions, team_);
-  step.slots.resize(positions.size());
-  store_->locate(positions, step.slots, team_);
-  std::sort(step.slots.begin(), step.slots.end());
+  take_rows(positions);
 
   std::vector<int64_t> positive_slots(positives.size());
   store_->locate(positives, positive_slots, team_);
@@ -181,10 +207,11 @@ double PartialFC::finish_softmax() {
     const double log_ratio = std::log(negatives) - log_target;  // log(Z⁻/E_y), −infinity without negatives
     loss += log_ratio > 0 ? log_ratio + std::log1p(std::exp(-log_ratio)) : std::log1p(std::exp(log_ratio));
     const double sum = negatives + std::exp(log_target);
-    step.weights[n] = static_cast<float>(s_over_n / sum);
+    step.weights[n] = negatives == 0 ? 0 : static_cast<float>(s_over_n / sum);
     target_minus_one[n] = negatives == 0 ? 0 : -1 / (1 + std::exp(-log_ratio));
     scale(step.weights[n], step.features[n], step.weighted_features[n], options_.dim);
   }
+  step.arithmetic->set_weighted_features(step.weighted_features.view());
   for (Step::Target& target : step.targets)
     target.coefficient =
         s_over_n * target_minus_one[target.sample] * target_logit(options_.margin, target.cosine).derivative;
@@ -212,9 +239,7 @@ void PartialFC::scatter_feature_gradients(MatrixView<const float> features, std:
   std::vector<float> unit(dim);
   for (int64_t n = 0; n < features.rows; ++n) {
     if (labels[n] < 0) continue;
-    const float inverse = inverse_norm(features[n], dim);
-    scale(inverse, features[n], unit.data(), dim);
-    through_normalization(unit.data(), inverse, mine[n], dim);
+    through_normalization(features[n], normalize(features[n], unit.data(), dim), mine[n], dim);
     std::copy_n(mine[n], dim, feature_gradients[n]);
   }
 }

@@ -82,6 +82,7 @@ class PartialFC {
 
   void exchange_features(MatrixView<const float> features, std::span<const int64_t> labels);
   void activate_classes(int64_t step);
+  void take_rows(std::span<const int64_t> positions);
   void visit_centers(std::span<const float> shifts, bool only_max);
   void reduce_sums();
   void reduce_sums_shifted();

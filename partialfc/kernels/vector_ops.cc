@@ -1,14 +1,11 @@
 #include "partialfc/kernels/vector_ops.h"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "partialfc/kernels/vector_ops.cc"
-#include <hwy/foreach_target.h>  // compiles this file once for each instruction set; before the other two
+#include <hwy/foreach_target.h>  // compiles this file once for each instruction set; before the next
 
-#include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
 HWY_BEFORE_NAMESPACE();
@@ -84,59 +81,6 @@ bool AllFinite(const float* x, int64_t n) {
   return hn::GetLane(hn::SumOfLanes(d, sum)) + tail_sum == 0;
 }
 
-template <class V>
-HWY_INLINE V ToLogit(Float d, const ExpSumOptions& options, V cosine) {
-  const auto limit = hn::Set(d, kMaxCosine);
-  const auto clamped = hn::Min(hn::Max(cosine, hn::Neg(limit)), limit);
-  return hn::MulSub(hn::Set(d, options.scale), clamped, hn::Set(d, options.shift));
-}
-
-float ExpSum(const ExpSumOptions& options, float* HWY_RESTRICT values, int64_t n) {
-  const Float d;
-  const auto filter = hn::Set(d, options.filter_above);
-  const auto term = [&](auto cosine) HWY_ATTR {
-    const auto e = hn::Exp(d, ToLogit(d, options, cosine));
-    return hn::IfThenZeroElse(hn::Gt(cosine, filter), e);
-  };
-  auto sum = hn::Zero(d);
-  float tail_sum = 0;
-  for_vectors(
-      n,
-      [&](int64_t i) HWY_ATTR {
-        const auto e = term(hn::LoadU(d, values + i));
-        hn::StoreU(e, d, values + i);
-        sum = hn::Add(sum, e);
-      },
-      [&](int64_t i, size_t count) HWY_ATTR {
-        HWY_ALIGN float padded[hn::MaxLanes(Float())] = {};
-        std::copy_n(values + i, count, padded);
-        hn::Store(term(hn::Load(d, padded)), d, padded);
-        std::copy_n(padded, count, values + i);
-        for (size_t j = 0; j < count; ++j) tail_sum += padded[j];
-      });
-  return hn::GetLane(hn::SumOfLanes(d, sum)) + tail_sum;
-}
-
-float MaxLogit(const ExpSumOptions& options, const float* HWY_RESTRICT cosines, int64_t n) {
-  const Float d;
-  const auto filter = hn::Set(d, options.filter_above);
-  const auto lowest = hn::Set(d, -std::numeric_limits<float>::infinity());
-  auto largest = lowest;
-  const auto visit = [&](auto cosine) HWY_ATTR {
-    const auto z = hn::Add(ToLogit(d, options, cosine), hn::Set(d, options.shift));
-    largest = hn::Max(largest, hn::IfThenElse(hn::Gt(cosine, filter), lowest, z));
-  };
-  for_vectors(
-      n, [&](int64_t i) HWY_ATTR { visit(hn::LoadU(d, cosines + i)); },
-      [&](int64_t i, size_t count) HWY_ATTR {
-        HWY_ALIGN float padded[hn::MaxLanes(Float())];
-        std::fill_n(padded, hn::MaxLanes(Float()), cosines[i]);
-        std::copy_n(cosines + i, count, padded);
-        visit(hn::Load(d, padded));
-      });
-  return hn::GetLane(hn::MaxOfLanes(d, largest));
-}
-
 }  // namespace partialfc::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -147,8 +91,6 @@ HWY_EXPORT(Dot);
 HWY_EXPORT(Scale);
 HWY_EXPORT(AddScaled);
 HWY_EXPORT(AllFinite);
-HWY_EXPORT(ExpSum);
-HWY_EXPORT(MaxLogit);
 
 float dot(const float* a, const float* b, int64_t n) { return HWY_DYNAMIC_DISPATCH(Dot)(a, b, n); }
 
@@ -162,44 +104,12 @@ void add_scaled(float factor, const float* x, float* y, int64_t n) {
 
 bool all_finite(const float* x, int64_t n) { return HWY_DYNAMIC_DISPATCH(AllFinite)(x, n); }
 
-float exp_sum(const ExpSumOptions& options, float* values, int64_t n) {
-  return HWY_DYNAMIC_DISPATCH(ExpSum)(options, values, n);
-}
-
-float max_logit(const ExpSumOptions& options, const float* cosines, int64_t n) {
-  return HWY_DYNAMIC_DISPATCH(MaxLogit)(options, cosines, n);
-}
-
 namespace reference {
-
-namespace {
-double to_logit(const ExpSumOptions& options, float cosine) {
-  return double{options.scale} * std::clamp(cosine, -kMaxCosine, kMaxCosine);
-}
-}  // namespace
 
 float dot(const float* a, const float* b, int64_t n) {
   double sum = 0;
   for (int64_t i = 0; i < n; ++i) sum += double{a[i]} * b[i];
   return static_cast<float>(sum);
-}
-
-float exp_sum(const ExpSumOptions& options, float* values, int64_t n) {
-  double sum = 0;
-  for (int64_t i = 0; i < n; ++i) {
-    const bool filtered = values[i] > options.filter_above;
-    const double e = filtered ? 0.0 : std::exp(to_logit(options, values[i]) - options.shift);
-    values[i] = static_cast<float>(e);
-    sum += e;
-  }
-  return static_cast<float>(sum);
-}
-
-float max_logit(const ExpSumOptions& options, const float* cosines, int64_t n) {
-  double largest = -std::numeric_limits<double>::infinity();
-  for (int64_t i = 0; i < n; ++i)
-    if (!(cosines[i] > options.filter_above)) largest = std::max(largest, to_logit(options, cosines[i]));
-  return static_cast<float>(largest);
 }
 
 }  // namespace reference

@@ -63,29 +63,6 @@ TEST_P(VectorOps, AllFinite) {
   });
 }
 
-TEST_P(VectorOps, ExpSumAndMaxLogit) {
-  for (const ExpSumOptions& options :
-       {ExpSumOptions{}, ExpSumOptions{.scale = 30}, ExpSumOptions{.scale = 100, .shift = 36},
-        ExpSumOptions{.filter_above = 0.25f}, ExpSumOptions{.filter_above = -1.5f}})
-    for_lengths([&](int64_t n, int64_t offset) {
-      const auto cosines = numbers(n + offset, -1.00001, 1.00001, 4);
-      auto got = cosines, expected = cosines;
-      const float sum = exp_sum(options, got.data() + offset, n);
-      const float expected_sum = reference::exp_sum(options, expected.data() + offset, n);
-      EXPECT_NEAR(sum, expected_sum, 1e-5f * expected_sum);
-      // s · c is rounded to float32 before exp: a relative error of |s · c| · 2^-24, and a few units of exp's own.
-      for (int64_t i = 0; i < n; ++i)
-        EXPECT_NEAR(got[offset + i], expected[offset + i],
-                    (2 * options.scale + 8) * 6e-8f * expected[offset + i]);
-      const float largest = max_logit(options, cosines.data() + offset, n);
-      const float expected_max = reference::max_logit(options, cosines.data() + offset, n);
-      if (std::isinf(expected_max))
-        EXPECT_EQ(largest, expected_max);
-      else
-        EXPECT_NEAR(largest, expected_max, 1e-5f * options.scale);
-    });
-}
-
 std::vector<int64_t> targets() { return hwy::SupportedAndGeneratedTargets(); }
 
 INSTANTIATE_TEST_SUITE_P(InstructionSets, VectorOps, testing::ValuesIn(targets()),

@@ -1,0 +1,208 @@
+#include "cli/bench_head.h"
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <numeric>
+#include <vector>
+
+#include "cli/command.h"
+#include "cli/process_memory.h"
+#include "partialfc/base/error.h"
+#include "partialfc/base/random.h"
+#include "partialfc/head/partial_fc.h"
+
+namespace partialfc {
+
+namespace {
+
+constexpr uint64_t kSeed = 1;
+constexpr double kLearningRate = 0.1;
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const size_t middle = values.size() / 2;
+  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+template <size_t kColumns>
+double median_of(const std::vector<std::array<double, kColumns>>& rows, int column) {
+  std::vector<double> values;
+  for (const auto& row : rows) values.push_back(row[column]);
+  return median(std::move(values));
+}
+
+// One rank's head with its random batch.
+class HeadRun {
+ public:
+  HeadRun(const BenchHeadOptions& options, int threads, Communicator& world)
+      : head_channel_(world.open_channel("head")),
+        team_(threads),
+        head_({.num_classes = options.classes,
+               .dim = options.dim,
+               .max_batch = (options.batch + world.size() - 1) / world.size(),
+               .sample_rate = options.sample_rate,
+               .seed = kSeed,
+               .precision = options.precision,
+               .margin = {.m2 = 0, .m3 = 0.4f},
+               .optimizer = {}},
+              *head_channel_, team_),
+        rows_(part_of(options.batch, world.size(), world.rank())),
+        features_(rows_.size(), options.dim),
+        gradients_(rows_.size(), options.dim),
+        labels_(rows_.size()) {}
+
+  // Brings every row of this rank to life, with all the pages of its record.
+  void touch_all_rows() {
+    constexpr int64_t kPiece = 1 << 16, kPage = 4096;
+    CenterStore& store = head_.store();
+    const int64_t bytes = store.layout().bytes();
+    const Range all = store.positions();
+    for (int64_t first = all.first; first < all.last; first += kPiece) {
+      std::vector<int64_t> positions(std::min(kPiece, all.last - first)), slots(positions.size());
+      std::iota(positions.begin(), positions.end(), first);
+      store.locate(positions, slots, team_);
+      std::sort(slots.begin(), slots.end());
+      std::vector<std::byte*> records(slots.size());
+      store.pin(slots, records);
+      team_.for_each_part(0, std::ssize(records), [&](int, int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+          volatile std::byte* record = records[i];
+          for (int64_t at = 0; at < bytes; at += kPage) record[at] = record[at];
+          record[bytes - 1] = record[bytes - 1];
+        }
+      });
+      store.unpin(slots, true);
+    }
+  }
+
+  void draw_batch(int64_t step) {
+    for (int64_t i = 0; i < rows_.size(); ++i) {
+      RandomStream stream(kSeed, Purpose::kSyntheticData, step, rows_.first + i);
+      labels_[i] = stream.below(head_.options().num_classes);
+      for (int64_t d = 0; d < features_.cols(); ++d) features_(i, d) = static_cast<float>(stream.normal());
+    }
+  }
+
+  // Seconds of the step, of forward() and of update().
+  std::array<double, 3> step(int64_t number) {
+    using Clock = std::chrono::steady_clock;
+    const auto start = Clock::now();
+    const HeadStep result = head_.forward(number, features_.view(), labels_, gradients_.view());
+    const auto middle = Clock::now();
+    head_.update(kLearningRate);
+    const auto end = Clock::now();
+    if (!result.finite) fail("step {} of the head was not finite", number);
+    active_ = result.active;
+    return {std::chrono::duration<double>(end - start).count(),
+            std::chrono::duration<double>(middle - start).count(),
+            std::chrono::duration<double>(end - middle).count()};
+  }
+
+  int64_t active() const { return active_; }  // classes of this rank in the last step
+  Traffic::Entry traffic() const { return head_channel_->traffic().total(); }
+
+ private:
+  std::unique_ptr<Communicator> head_channel_;
+  ThreadTeam team_;
+  PartialFC head_;
+  Range rows_;  // of the global batch
+  Matrix<float> features_, gradients_;
+  std::vector<int64_t> labels_;
+  int64_t active_ = 0;
+};
+
+// The floor of one precision and its samples, seen from one rank.
+class FloorSamples {
+ public:
+  // takes_part: this rank measures; a rank that does not only learns the results.
+  FloorSamples(const GemmFloorOptions& options, bool takes_part) {
+    if (takes_part) floor_ = std::make_unique<GemmFloor>(options);
+  }
+
+  void add(Communicator& world) {
+    std::array<double, GemmFloor::kProducts + 1> seconds{};  // the products, and their sum
+    if (floor_) {
+      const auto products = floor_->measure();
+      std::copy(products.begin(), products.end(), seconds.begin());
+      seconds.back() = std::accumulate(products.begin(), products.end(), 0.0);
+    }
+    world.all_reduce(std::span<double>(seconds), ReduceOp::kMax).wait();
+    samples_.push_back(seconds);
+  }
+
+  HeadFigures::Floor figures() const {
+    HeadFigures::Floor result;
+    result.seconds = median_of(samples_, GemmFloor::kProducts);
+    for (int product = 0; product < GemmFloor::kProducts; ++product) {
+      result.product_seconds[product] = median_of(samples_, product);
+      if (floor_) result.ways[product] = floor_->way(product);
+    }
+    return result;
+  }
+
+ private:
+  std::unique_ptr<GemmFloor> floor_;
+  std::vector<std::array<double, GemmFloor::kProducts + 1>> samples_;
+};
+
+int64_t reduced(Communicator& comm, int64_t value, ReduceOp op) {
+  comm.all_reduce(std::span(&value, 1), op).wait();
+  return value;
+}
+
+}  // namespace
+
+HeadFigures measure_head(const BenchHeadOptions& options, Communicator& world, bool one_process) {
+  HeadFigures figures{.ranks = world.size(), .threads = threads_for_rank(options.threads, world)};
+  HeadRun run(options, figures.threads, world);
+  if (!options.cold) run.touch_all_rows();
+  std::vector<std::array<double, 3>> times;
+  int64_t number = 0;
+  const auto step = [&] {
+    run.draw_batch(number);
+    world.barrier().wait();
+    auto seconds = run.step(number++);
+    world.all_reduce(std::span<double>(seconds), ReduceOp::kMax).wait();
+    return seconds;
+  };
+  for (int i = 0; i < (options.cold ? 1 : 3); ++i) step();
+  figures.active = reduced(world, run.active(), ReduceOp::kSum);
+  const int64_t head_peak = peak_memory();
+
+  // From here on the process holds the floor's operands too: what the head still grows by is told apart from them.
+  std::optional<FloorSamples> floor, floor_bf16;
+  if (options.floor) {
+    GemmFloorOptions shape{.batch = options.batch,
+                           .samples = one_process ? figures.active : run.active(),
+                           .dim = options.dim,
+                           .threads = one_process ? figures.threads * figures.ranks : figures.threads};
+    const bool takes_part = world.rank() == 0 || !one_process;
+    world.barrier().wait();
+    floor.emplace(shape, takes_part);
+    shape.precision = Precision::kBFloat16;
+    if (options.precision == Precision::kBFloat16) floor_bf16.emplace(shape, takes_part);
+  }
+  const int64_t resident_before = resident_memory();
+  const Traffic::Entry traffic_before = run.traffic();
+  for (int64_t i = 0; i < options.steps; ++i) {
+    times.push_back(step());
+    if (floor) floor->add(world);
+    if (floor_bf16) floor_bf16->add(world);
+  }
+  const Traffic::Entry traffic = run.traffic();
+  const auto steps = static_cast<double>(options.steps);
+  figures.collectives_per_step = static_cast<double>(traffic.calls - traffic_before.calls) / steps;
+  figures.bytes_per_step = static_cast<double>(traffic.bytes - traffic_before.bytes) / steps;
+  const int64_t peak =
+      floor ? head_peak + std::max<int64_t>(0, resident_memory() - resident_before) : peak_memory();
+  figures.peak_memory = reduced(world, peak, ReduceOp::kMax);
+  figures.step_seconds = median_of(times, 0);
+  figures.forward_seconds = median_of(times, 1);
+  figures.update_seconds = median_of(times, 2);
+  if (floor) figures.floor = floor->figures();
+  if (floor_bf16) figures.floor_bf16 = floor_bf16->figures();
+  return figures;
+}
+
+}  // namespace partialfc

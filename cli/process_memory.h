@@ -1,0 +1,12 @@
+// Memory of this process and of the machine, as Linux tells it, in bytes.
+#pragma once
+
+#include <cstdint>
+
+namespace partialfc {
+
+int64_t peak_memory();       // the most that has been resident in this process so far
+int64_t resident_memory();   // of this process, now
+int64_t available_memory();  // of the machine: what new work can have without swapping
+
+}  // namespace partialfc

@@ -1,0 +1,44 @@
+// A file for one process's working data, larger than memory: read and written past the page cache, at any offset, from
+// any thread. It loses its name as soon as it is open, so nothing of it outlives the process, however that ends.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+
+namespace partialfc {
+
+class ScratchFile {
+ public:
+  // Creates the folder where needed. Throws Error where it cannot be written to, or its file system can only read and
+  // write through the page cache: that would hold a second copy of what the caller holds.
+  explicit ScratchFile(const std::filesystem::path& folder);
+  ~ScratchFile();
+  ScratchFile(const ScratchFile&) = delete;
+  ScratchFile& operator=(const ScratchFile&) = delete;
+
+  uint64_t size() const { return size_; }
+  // Makes the file `bytes` long, with disk space for all of it. Not beside read() or write(). Space taken at once, not
+  // write by write, is contiguous and more than twice as fast to fill.
+  void grow(uint64_t bytes);
+
+  // Offsets, addresses and lengths handed to read() and write() are multiples of this many bytes, a power of two.
+  uint64_t alignment() const { return alignment_; }
+
+  // The bytes from `offset` on, to or from `parts`, one after the other; all of them, or throws Error. Uses up `parts`.
+  void read(uint64_t offset, std::span<iovec> parts) const { transfer(Direction::kRead, offset, parts); }
+  void write(uint64_t offset, std::span<iovec> parts) const { transfer(Direction::kWrite, offset, parts); }
+
+ private:
+  enum class Direction { kRead, kWrite };
+  void transfer(Direction direction, uint64_t offset, std::span<iovec> parts) const;
+
+  std::filesystem::path path_;  // the name it had, for messages
+  uint64_t size_ = 0;
+  int descriptor_ = -1;
+  uint64_t alignment_ = 0;
+};
+
+}  // namespace partialfc

@@ -1,0 +1,67 @@
+#include "partialfc/kernels/tile_gemm.h"
+
+#include <gtest/gtest.h>
+#include <hwy/targets.h>
+
+#include <string>
+#include <vector>
+
+#include "partialfc/base/random.h"
+#include "partialfc/kernels/gemm.h"
+
+namespace partialfc {
+namespace {
+
+// Runs for each instruction set this CPU has.
+class TileGemm : public testing::TestWithParam<int64_t> {
+ protected:
+  void SetUp() override { hwy::SetSupportedTargetsForTest(GetParam()); }
+  void TearDown() override { hwy::SetSupportedTargetsForTest(0); }
+};
+
+Matrix<float> random_matrix(int64_t rows, int64_t cols, uint64_t seed) {
+  Matrix<float> m(rows, cols);
+  RandomStream random(seed, Purpose::kSyntheticData);
+  for (int64_t i = 0; i < m.size(); ++i) m.data()[i] = static_cast<float>(random.uniform(-1, 1));
+  return m;
+}
+
+TEST_P(TileGemm, IsTheReferenceForEveryShapeAndEitherOrientation) {
+  for (int64_t m : {0, 1, 2, 6, 7, 13, 14, 15, 29, 128})
+    for (int64_t n : {32, 96})
+      for (int64_t k : {0, 1, 7, 8, 9, 100})
+        for (bool transposed : {false, true})
+          for (bool accumulate : {false, true}) {
+            const Matrix<float> a = transposed ? random_matrix(k, m, 1) : random_matrix(m, k, 1);
+            const Matrix<float> b = random_matrix(k, n, 2);
+            const int64_t stride = padded_stride(n);
+            Matrix<float> got = random_matrix(m, stride, 3), expected = got;
+            reference::gemm(transposed ? Transpose::kYes : Transpose::kNo, Transpose::kNo, 1, a.view(),
+                            b.view(), accumulate ? 1 : 0, {expected.data(), m, n, stride});
+            const StridedView a_view =
+                transposed ? StridedView{a.data(), m, k, 1, m} : StridedView{a.data(), m, k, k, 1};
+            RowPrefetch none;
+            tile_gemm(accumulate, a_view, b.view(), {got.data(), m, n, stride}, none);
+            for (int64_t i = 0; i < got.size(); ++i)
+              ASSERT_NEAR(got.data()[i], expected.data()[i], 2e-7f * static_cast<float>(k + 1))
+                  << m << " x " << n << " x " << k << ", element " << i;
+          }
+}
+
+TEST_P(TileGemm, PrefetchingChangesNothing) {
+  const Matrix<float> a = random_matrix(20, 50, 1), b = random_matrix(50, 32, 2);
+  Matrix<float> rows = random_matrix(3, 16, 4), with(20, 32), without(20, 32);
+  std::vector<std::byte*> next;
+  for (int64_t i = 0; i < 3; ++i) next.push_back(reinterpret_cast<std::byte*>(rows[i]));
+  RowPrefetch none, some(next, 64, 5);
+  tile_gemm(false, {a.data(), 20, 50, 50, 1}, b.view(), without.view(), none);
+  tile_gemm(false, {a.data(), 20, 50, 50, 1}, b.view(), with.view(), some);
+  some.finish();
+  for (int64_t i = 0; i < with.size(); ++i) EXPECT_EQ(with.data()[i], without.data()[i]);
+}
+
+INSTANTIATE_TEST_SUITE_P(InstructionSets, TileGemm, testing::ValuesIn(hwy::SupportedAndGeneratedTargets()),
+                         [](const auto& info) { return std::string(hwy::TargetName(info.param)); });
+
+}  // namespace
+}  // namespace partialfc
