@@ -19,7 +19,7 @@ class TileArithmetic {
  public:
   static constexpr int64_t kRows = 256;  // T at most
   // N is worked through in parts of so many: a tile and what it is multiplied with stay in the L2 cache.
-  static constexpr int64_t kSamples = 128;
+  static constexpr int64_t kSamples = 64;
 
   virtual ~TileArithmetic() = default;
 
