@@ -39,6 +39,10 @@ struct Recipe {
     double scale = 64, m1 = 1, m2 = 0.5, m3 = 0;
     bool detached = false;
     double filter_above = 1;
+    std::string precision = "fp32";  // fp32 | bf16
+    std::string store = "memory";    // memory | file
+    std::string store_folder;        // empty: the run's
+    double store_memory = 4;         // GiB of a rank
   } head;
   struct Optimizer {
     std::string name = "sgd";  // sgd | adamw

@@ -76,6 +76,10 @@ void for_each_field(Recipe& r, Visitor&& visit) {
   visit("head.detached", r.head.detached, any, "margin without its derivative, as the PyTorch peer has it");
   visit("head.filter_above", r.head.filter_above, Limits{-1, 1},
         "negatives with a larger cosine are left out; 1: none");
+  visit("head.precision", r.head.precision, one_of({"fp32", "bf16"}), "of products and stored centers");
+  visit("head.store", r.head.store, one_of({"memory", "file"}), "where the centers are");
+  visit("head.store_folder", r.head.store_folder, path, "file: of its working file; empty: the run's");
+  visit("head.store_memory", r.head.store_memory, Limits{1e-3, 1e6}, "file: GiB that a rank keeps in memory");
 
   visit("optimizer.name", r.optimizer.name, one_of({"sgd", "adamw"}), "of backbone and centers");
   visit("optimizer.learning_rate", r.optimizer.learning_rate, Limits{0, 1e3}, "highest of the schedule");

@@ -72,23 +72,6 @@ int64_t RandomStream::below(int64_t bound) {
   return static_cast<int64_t>(scale_to(next_u64(), static_cast<uint64_t>(bound)));
 }
 
-void fill_normal(std::span<float> out, uint64_t key, uint64_t id, float sigma) {
-  // Box–Muller: four words give two pairs, in float32.
-  for (size_t i = 0; i < out.size(); i += 4) {
-    const auto words = philox(key, i / 4, id);
-    float values[4];
-    for (int pair = 0; pair < 2; ++pair) {
-      const float u = (static_cast<float>(words[2 * pair] >> 8) + 1.0f) * 0x1.0p-24f;  // (0, 1]
-      const float angle =
-          static_cast<float>(words[2 * pair + 1] >> 8) * (2.0f * std::numbers::pi_v<float> * 0x1.0p-24f);
-      const float radius = sigma * std::sqrt(-2.0f * std::log(u));
-      values[2 * pair] = radius * std::cos(angle);
-      values[2 * pair + 1] = radius * std::sin(angle);
-    }
-    for (size_t j = 0; j < 4 && i + j < out.size(); ++j) out[i + j] = values[j];
-  }
-}
-
 RandomPermutation::RandomPermutation(int64_t n, uint64_t key) : n_(n) {
   PFC_CHECK(n > 0);
   a_ = static_cast<uint64_t>(std::ceil(std::sqrt(static_cast<double>(n))));

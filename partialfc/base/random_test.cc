@@ -1,8 +1,11 @@
 #include "partialfc/base/random.h"
 
 #include <gtest/gtest.h>
+#include <hwy/targets.h>
 
+#include <algorithm>
 #include <cmath>
+#include <numbers>
 #include <set>
 #include <vector>
 
@@ -39,15 +42,70 @@ TEST(RandomStream, MomentsOfUniformAndNormal) {
   EXPECT_NEAR(uniform / n, 0.5, 5 * std::sqrt(1 / 12.0 / n));
 }
 
-TEST(FillNormal, MomentsAndPrefix) {
-  std::vector<float> values(100001);
-  fill_normal(values, 3, 5, 0.01f);
-  double square = 0;
-  for (float x : values) square += double{x} * x;
-  EXPECT_NEAR(std::sqrt(square / values.size()), 0.01, 1e-4);
-  std::vector<float> prefix(7);
-  fill_normal(prefix, 3, 5, 0.01f);
-  for (size_t i = 0; i < prefix.size(); ++i) EXPECT_EQ(prefix[i], values[i]);
+// fill_normal's formula in float64.
+double normal_number(uint64_t key, uint64_t id, size_t i, double sigma) {
+  const auto words = philox(key, i / 4, id);
+  const uint32_t a = words[i % 4 / 2 * 2], b = words[i % 4 / 2 * 2 + 1];
+  const double radius = sigma * std::sqrt(-2 * std::log(((a >> 8) + 1) * 0x1.0p-24));
+  const double angle = (static_cast<int32_t>(b) >> 8) * (std::numbers::pi / 4 * 0x1.0p-23);
+  const bool swap = a & 1, negate = a & 2;
+  if ((i % 2 == 1) != swap) return radius * std::sin(angle);
+  return (negate ? -radius : radius) * std::cos(angle);
+}
+
+class FillNormal : public testing::TestWithParam<int64_t> {
+ protected:
+  void SetUp() override { hwy::SetSupportedTargetsForTest(GetParam()); }
+  void TearDown() override { hwy::SetSupportedTargetsForTest(0); }
+};
+
+TEST_P(FillNormal, FollowsItsFormula) {
+  for (const size_t n : {0, 1, 3, 4, 7, 16, 31, 32, 63, 64, 65, 127, 512, 4099})
+    for (const uint64_t id : {uint64_t{0}, uint64_t{5}, ~uint64_t{0} - 7}) {
+      const uint64_t key = 0x123456789abcdef0 + n;
+      std::vector<float> values(n + 2, 9.0f);
+      fill_normal(std::span(values).subspan(1, n), key, id, 0.01f);
+      for (size_t i = 0; i < n; ++i)
+        ASSERT_NEAR(values[i + 1], normal_number(key, id, i, 0.01), 1e-6 * 0.01)
+            << "number " << i << " of " << n;
+      EXPECT_EQ(values.front(), 9.0f);  // nothing before the beginning
+      EXPECT_EQ(values.back(), 9.0f);   // or past the end
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(InstructionSets, FillNormal, testing::ValuesIn(hwy::SupportedAndGeneratedTargets()),
+                         [](const testing::TestParamInfo<int64_t>& info) {
+                           return hwy::TargetName(info.param);
+                         });
+
+// Means of powers and products are normal themselves: within five of their standard deviations.
+TEST(FillNormalStatistics, MomentsTailsAndIndependence) {
+  const size_t dim = 512, ids = 4000, n = dim * ids;
+  std::vector<float> values(n);
+  for (size_t id = 0; id < ids; ++id) fill_normal({&values[id * dim], dim}, 3, id, 1.0f);
+  const auto mean_product = [&](auto first, auto second) {
+    double sum = 0;
+    for (size_t i = 0; i < n - dim; ++i) sum += first(i) * second(i);
+    return sum / (n - dim);
+  };
+  const auto power = [&](int exponent, size_t offset = 0) {
+    return [&values, exponent, offset](size_t i) { return std::pow(double{values[i + offset]}, exponent); };
+  };
+  const auto one = [](size_t) { return 1.0; };
+  const double deviation = 1 / std::sqrt(n - dim);
+  EXPECT_NEAR(mean_product(power(1), one), 0, 5 * deviation);
+  EXPECT_NEAR(mean_product(power(2), one), 1, 5 * std::sqrt(2) * deviation);
+  EXPECT_NEAR(mean_product(power(3), one), 0, 5 * std::sqrt(15) * deviation);
+  EXPECT_NEAR(mean_product(power(4), one), 3, 5 * std::sqrt(96) * deviation);
+  for (const size_t distance : {1, 2, 3, 4, 8, 64, 512}) {
+    EXPECT_NEAR(mean_product(power(1), power(1, distance)), 0, 5 * deviation) << distance;
+    EXPECT_NEAR(mean_product(power(2), power(2, distance)), 1, 5 * std::sqrt(8) * deviation) << distance;
+  }
+  for (const double limit : {-3.5, -2.0, -1.0, -0.1, 0.0, 0.5, 1.0, 2.0, 3.0, 4.0}) {
+    const double expected = 0.5 * std::erfc(-limit / std::sqrt(2));
+    const double below = std::count_if(values.begin(), values.end(), [&](float x) { return x < limit; });
+    EXPECT_NEAR(below / n, expected, 5 * std::sqrt(expected * (1 - expected) / n)) << limit;
+  }
 }
 
 class Permutation : public testing::TestWithParam<int64_t> {};

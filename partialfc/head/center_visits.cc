@@ -1,4 +1,5 @@
 // The two visits of the active centers, tile by tile: the arithmetic of PartialFC.
+#include <algorithm>
 #include <limits>
 
 #include "partialfc/head/partial_fc_step.h"
@@ -22,18 +23,53 @@ SoftmaxOptions softmax_options(const MarginOptions& margin) {
 
 }  // namespace
 
-// The first visit: E, Z⁻ and U of every tile, or (only_max) the largest logit off the target.
-void PartialFC::visit_centers(std::span<const float> shifts, bool only_max) {
+// E of as many tiles as the budget holds, and one tile of each thread besides.
+void PartialFC::make_room_for_values() {
+  Step& step = *step_;
+  const int64_t tile_bytes = Step::kTile * step.arithmetic->kept_row_bytes();
+  step.kept_tiles = std::min(step.tiles(), options_.kept_bytes / tile_bytes);
+  const auto bytes = static_cast<uint64_t>((step.kept_tiles + team_.size()) * tile_bytes);
+  if (step.values.size() < bytes) step.values = ReservedMemory(bytes, ReservedMemory::Pages::kHuge);
+}
+
+// Adds E of a tile to `sums`, or (only_max) takes its largest logits off the target into them, part by part of the
+// samples; use(part, values) sees each part of E/‖w‖ while it is in the cache.
+template <class Use>
+void PartialFC::visit_tile(int thread, int64_t tile, std::span<float> sums, bool only_max, RowPrefetch& next,
+                           Use use) {
   Step& step = *step_;
   TileArithmetic& arithmetic = *step.arithmetic;
-  const int64_t samples = step.samples(), dim = options_.dim,
-                center_bytes = dim * size_of(options_.precision);
   const SoftmaxOptions softmax = softmax_options(options_.margin);
-  step.inverse_norms.resize(step.active());
-  const auto bytes = static_cast<uint64_t>(step.tiles() * Step::kTile * arithmetic.kept_row_bytes());
-  if (step.exponentials.size() < bytes)
-    step.exponentials = ReservedMemory(bytes, ReservedMemory::Pages::kHuge);
+  const Range columns = step.columns(tile);
+  const auto norms = std::span(step.inverse_norms).subspan(columns.first, columns.size());
+  arithmetic.load(thread, step.records_of(columns), norms);
+  for (int64_t first = 0; first < step.samples(); first += TileArithmetic::kSamples) {
+    const Range part{first, std::min(first + TileArithmetic::kSamples, step.samples())};
+    const auto values = arithmetic.values(thread, columns.size(), part, step.kept(tile, thread));
+    arithmetic.products(thread, part, values, next);
+    for (Step::Target& target : step.targets_of(columns)) {
+      if (target.sample < part.first || target.sample >= part.last) continue;
+      const int64_t j = target.column - columns.first;
+      target.cosine = norms[j] * arithmetic.product(thread, j, step.features[target.sample]);
+      values(j, target.sample - part.first) = kFiltered;
+    }
+    const auto part_sums = sums.subspan(part.first, part.size());
+    if (only_max) {
+      max_logit_columns(softmax, norms, values, part_sums);
+    } else {
+      exp_sum_columns(softmax, norms, std::span(step.shifts).subspan(part.first, part.size()), values,
+                      part_sums);
+      use(part, values);
+    }
+  }
+}
 
+// The first visit: E, Z⁻ and U of every tile, or (only_max) the largest logit off the target.
+void PartialFC::visit_centers(bool only_max) {
+  Step& step = *step_;
+  TileArithmetic& arithmetic = *step.arithmetic;
+  const int64_t samples = step.samples(), dim = options_.dim;
+  step.inverse_norms.resize(step.active());
   team_.run([&](int thread) {
     std::vector<float>& sums = step.sums[thread];
     sums.assign(samples, only_max ? -std::numeric_limits<float>::infinity() : 0.0f);
@@ -42,32 +78,14 @@ void PartialFC::visit_centers(std::span<const float> shifts, bool only_max) {
     const MatrixView<float> u{step.u[thread].data(), samples, dim, padded_stride(dim)};
     const Range tiles = part_of(step.tiles(), team_.size(), thread);
     for (int64_t tile = tiles.first; tile < tiles.last; ++tile) {
-      const Range columns = step.columns(tile);
-      const auto norms = std::span(step.inverse_norms).subspan(columns.first, columns.size());
-      arithmetic.load(thread, step.records_of(columns), norms);
       RowPrefetch next;
       if (tile + 1 < tiles.last)
-        next = {step.records_of(step.columns(tile + 1)), center_bytes,
-                2 * arithmetic.prefetch_calls(columns.size())};
-      for (int64_t first = 0; first < samples; first += TileArithmetic::kSamples) {
-        const Range part{first, std::min(first + TileArithmetic::kSamples, samples)};
-        const auto values = arithmetic.values(thread, columns.size(), part, step.kept(tile));
-        arithmetic.products(thread, part, values, next);
-        for (Step::Target& target : step.targets_of(columns)) {
-          if (target.sample < part.first || target.sample >= part.last) continue;
-          const int64_t j = target.column - columns.first;
-          target.cosine = norms[j] * arithmetic.product(thread, j, step.features[target.sample]);
-          values(j, target.sample - part.first) = kFiltered;
-        }
-        const auto part_sums = std::span(sums).subspan(part.first, part.size());
-        if (only_max) {
-          max_logit_columns(softmax, norms, values, part_sums);
-          continue;
-        }
-        exp_sum_columns(softmax, norms, shifts.subspan(part.first, part.size()), values, part_sums);
+        next = {step.records_of(step.columns(tile + 1)), dim * size_of(options_.precision),
+                2 * arithmetic.prefetch_calls(step.columns(tile).size())};
+      visit_tile(thread, tile, sums, only_max, next, [&](Range part, MatrixView<float> values) {
         arithmetic.add_to_u(thread, part, values, u, next);
-        arithmetic.keep(part, values, step.kept(tile));
-      }
+        if (step.is_kept(tile)) arithmetic.keep(part, values, step.kept(tile, thread));
+      });
       next.finish();
     }
   });
@@ -91,6 +109,7 @@ void PartialFC::update(double learning_rate, double gradient_scale) {
   TileArithmetic& arithmetic = *step.arithmetic;
   const int64_t dim = options_.dim, record_bytes = store_->layout().bytes();
   ++updates_;
+  if (options_.file_store) expect_next_rows();
   if (observer_ != nullptr) observer_->before_change(step.slots);
   const RowStep row_step{.optimizer = options_.optimizer,
                          .learning_rate = learning_rate,
@@ -105,11 +124,17 @@ void PartialFC::update(double learning_rate, double gradient_scale) {
     const int64_t end = tiles.size() > 0 ? step.columns(tiles.last - 1).last : 0;
     for (int64_t tile = tiles.first; tile < tiles.last; ++tile) {
       const Range columns = step.columns(tile);
+      if (!step.is_kept(tile)) {
+        RowPrefetch none;
+        visit_tile(thread, tile, step.sums[thread], false, none, [&](Range part, MatrixView<float> values) {
+          arithmetic.keep(part, values, step.kept(tile, thread));
+        });
+      }
       for (int64_t first = columns.first; first < columns.last; first += kGroup) {
         const Range group{first, std::min(first + kGroup, columns.last)};
         const Range following{group.last, std::min(group.last + kGroup, end)};
         RowPrefetch next(step.records_of(following), record_bytes, arithmetic.prefetch_calls(group.size()));
-        arithmetic.gradients(step.kept(tile), {first - columns.first, group.last - columns.first},
+        arithmetic.gradients(step.kept(tile, thread), {first - columns.first, group.last - columns.first},
                              {gradients.data(), group.size(), dim, padded_stride(dim)}, next);
         for (const Step::Target& target : step.targets_of(group))
           add_scaled(static_cast<float>(target.coefficient) * step.inverse_norms[target.column],
@@ -129,6 +154,13 @@ void PartialFC::update(double learning_rate, double gradient_scale) {
     }
   });
   store_->unpin(step.slots, true);
+}
+
+// The next step's negatives are known before its batch is: their rows can be on their way meanwhile.
+void PartialFC::expect_next_rows() {
+  std::vector<int64_t> positions;
+  sampler_.sample(step_->number + 1, blocks_, {}, positions, team_);
+  store_->expect(positions);
 }
 
 }  // namespace partialfc

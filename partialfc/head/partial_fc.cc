@@ -35,10 +35,12 @@ PartialFC::PartialFC(const PartialFCOptions& options, Communicator& comm, Thread
   PFC_CHECK(options.dim > 0 && options.max_batch > 0);
   options.margin.validate();
   options.optimizer.validate();
-  store_ = make_memory_store(
-      placement_, placement_.positions_of_blocks(blocks_),
-      RecordLayout{.dim = options.dim, .states = options.optimizer.states(), .precision = options.precision},
-      options.seed);
+  const RecordLayout layout{
+      .dim = options.dim, .states = options.optimizer.states(), .precision = options.precision};
+  const Range positions = placement_.positions_of_blocks(blocks_);
+  store_ = options.file_store
+               ? make_file_store(placement_, positions, layout, options.seed, *options.file_store)
+               : make_memory_store(placement_, positions, layout, options.seed);
   step_ = std::make_unique<Step>();
   step_->arithmetic = options.precision == Precision::kFloat32
                           ? make_float32_tiles(options.dim, team.size())
@@ -58,8 +60,9 @@ HeadStep PartialFC::forward(int64_t step, MatrixView<const float> features, std:
   exchange_features(features, labels);  // collective 1
   activate_classes(step);
   step_->arithmetic->set_features(step_->features.view());
+  make_room_for_values();
   step_->shifts.assign(step_->samples(), fixed_shift(options_.margin.scale));
-  visit_centers(step_->shifts, false);
+  visit_centers(false);
   reduce_sums();  // collective 2
   const double loss = finish_softmax();
   for (int64_t n = 0; n < features.rows; ++n) std::fill_n(feature_gradients[n], options_.dim, 0.0f);
@@ -123,6 +126,7 @@ void PartialFC::take_rows(std::span<const int64_t> positions) {
 
 void PartialFC::activate_classes(int64_t step_number) {
   Step& step = *step_;
+  step.number = step_number;
   if (step.pinned) store_->unpin(step.slots, false);
   std::vector<std::pair<int64_t, int64_t>> owned;  // (position, sample) of the samples whose class lives here
   for (int64_t n = 0; n < step.samples(); ++n) {
@@ -177,12 +181,12 @@ void PartialFC::reduce_sums_shifted() {
   Step& step = *step_;
   const int64_t samples = step.samples();
   step.out_of_range = true;
-  visit_centers(step.shifts, true);
+  visit_centers(true);
   step.shifts = step.sums[0];
   comm_.all_reduce(std::span(step.shifts), ReduceOp::kMax).wait();
   for (float& shift : step.shifts)
     if (std::isinf(shift)) shift = 0;  // no negative at all: nothing will be summed
-  visit_centers(step.shifts, false);
+  visit_centers(false);
   std::vector<float> sums(step.sums[0]);
   bool finite = all_finite(step.u[0].data(), step.u[0].size());
   sums.push_back(finite ? 0.0f : 1.0f);

@@ -13,15 +13,17 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "partialfc/base/matrix.h"
 #include "partialfc/base/parallel.h"
-#include "partialfc/centers/center_store.h"
+#include "partialfc/centers/file_store.h"
 #include "partialfc/comm/communicator.h"
 #include "partialfc/head/class_sampler.h"
 #include "partialfc/head/margin.h"
 #include "partialfc/kernels/optimizer_step.h"
+#include "partialfc/kernels/prefetch.h"
 
 namespace partialfc {
 
@@ -34,6 +36,11 @@ struct PartialFCOptions {
   Precision precision = Precision::kFloat32;  // of the products and of the stored rows
   MarginOptions margin;
   OptimizerOptions optimizer;
+  // Where rows are that do not fit in memory; none: all are in memory.
+  std::optional<FileStoreOptions> file_store;
+  // What forward() may keep of E for update(), on this rank; what is past it is computed again, for a third more
+  // arithmetic.
+  int64_t kept_bytes = int64_t{4} << 30;
 };
 
 struct HeadStep {
@@ -83,7 +90,11 @@ class PartialFC {
   void exchange_features(MatrixView<const float> features, std::span<const int64_t> labels);
   void activate_classes(int64_t step);
   void take_rows(std::span<const int64_t> positions);
-  void visit_centers(std::span<const float> shifts, bool only_max);
+  void make_room_for_values();
+  template <class Use>
+  void visit_tile(int thread, int64_t tile, std::span<float> sums, bool only_max, RowPrefetch& next, Use use);
+  void visit_centers(bool only_max);
+  void expect_next_rows();
   void reduce_sums();
   void reduce_sums_shifted();
   double finish_softmax();

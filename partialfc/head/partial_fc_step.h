@@ -36,7 +36,9 @@ struct PartialFC::Step {
 
   // Sums of the softmax.
   std::unique_ptr<TileArithmetic> arithmetic;
-  ReservedMemory exponentials;           // E, tile by tile
+  int64_t number = 0;                    // of the step
+  int64_t kept_tiles = 0;                // tiles whose values last until update()
+  ReservedMemory values;                 // E, tile by tile
   std::vector<Matrix<float>> u;          // U (N, D) of each thread, rows of padded_stride(D)
   std::vector<std::vector<float>> sums;  // Z⁻ (N) of each thread, or maxima
   std::vector<float> reduced;            // message of collective 2: Z⁻ (N), z_y (N), flag
@@ -52,8 +54,11 @@ struct PartialFC::Step {
   std::span<std::byte* const> records_of(Range columns) const {
     return std::span(records).subspan(columns.first, columns.size());
   }
-  std::byte* kept(int64_t tile) const {
-    return exponentials.data() + tile * kTile * arithmetic->kept_row_bytes();
+  // Where a tile's values are: past kept_tiles, in a place that `thread` uses for one tile after the other.
+  bool is_kept(int64_t tile) const { return tile < kept_tiles; }
+  std::byte* kept(int64_t tile, int thread) const {
+    const int64_t place = is_kept(tile) ? tile : kept_tiles + thread;
+    return values.data() + place * kTile * arithmetic->kept_row_bytes();
   }
   std::span<Target> targets_of(Range columns) {
     const auto by_column = [](const Target& target, int64_t column) { return target.column < column; };
