@@ -1,6 +1,8 @@
 // Whatever input is damaged or missing: one message says what and where, and nothing already saved is lost.
 #include <sys/mount.h>
 
+#include <algorithm>
+
 #include "cli/program_fixture.h"
 #include "partialfc/checkpoint/checkpoint_folder.h"
 
@@ -10,6 +12,7 @@ namespace {
 namespace fs = std::filesystem;
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::StartsWith;
 
 class BadInput : public ProgramTest {
  protected:
@@ -144,8 +147,18 @@ TEST_F(BadInput, ADamagedBackboneIsNotUsedAndCentersAreNotNeeded) {
                  {"run/step-00000006/backbone.safetensors: checksum", "its contents are damaged"});
   EXPECT_FALSE(fs::exists(folder_ / "e.npy"));
   expect_done(run({"embed", "--model=run/step-00000003", "set", "before"}));
-  expect_done(run({"embed", "--model=run", "set", "newest"}));
+  const ChildResult fallen_back = run({"embed", "--model=run", "set", "newest"});
+  expect_done(fallen_back);
+  const std::string notice =
+      "uses run/step-00000003; passed over: run/step-00000006/backbone.safetensors: checksum";
+  EXPECT_THAT(fallen_back.err, HasSubstr(notice));
   EXPECT_EQ(read_text_file(folder_ / "newest.npy"), read_text_file(folder_ / "before.npy"));
+  write_verification_pack(folder_ / "p.bin", draw_pairs(10, 6));
+  const ChildResult verified = run({"verify", "--model=run", "--pack=p.bin"});
+  expect_done(verified);
+  EXPECT_THAT(verified.err, StartsWith(notice));
+  EXPECT_EQ(std::ranges::count(verified.err, '\n'), 1);
+  EXPECT_EQ(run({"verify", "--model=run/step-00000003", "--pack=p.bin"}).err, "");
 
   fs::remove(folder_ / "run/step-00000003/backbone.safetensors");
   expect_failure(run({"embed", "--model=run", "set", "e"}), kFailed,

@@ -24,6 +24,9 @@ struct HeadArguments {
   bool ranks_given = false;
   std::string precision = "fp32";
   bool no_floor = false, json = false;
+  std::string store = "memory";
+  std::string store_folder = ".";
+  double store_memory = 4;
 };
 
 nlohmann::json json_of(const HeadFigures::Floor& floor) {
@@ -61,6 +64,13 @@ nlohmann::json json_of(const HeadArguments& arguments, const HeadFigures& figure
     json["over_floor"] = figures.step_seconds / figures.floor->seconds;
     json["floor_parts"] = json_of(*figures.floor);
   }
+  if (figures.out_of_core) {
+    const HeadFigures::OutOfCore& bounds = *figures.out_of_core;
+    json["memory_step_seconds"] = bounds.memory_step_seconds;
+    json["disk_seconds"] = bounds.disk_seconds;
+    json["disk_depth"] = bounds.disk_depth;
+    json["of_the_bound"] = std::max(bounds.memory_step_seconds, bounds.disk_seconds) / figures.step_seconds;
+  }
   if (figures.floor_bf16) {
     json["floor_bf16_seconds"] = figures.floor_bf16->seconds;
     json["floor_bf16_parts"] = json_of(*figures.floor_bf16);
@@ -91,6 +101,13 @@ void print_table(const HeadArguments& arguments, const HeadFigures& figures) {
     fmt::print("{:<18}{:>12.2f} x\n", "step over those", figures.step_seconds / figures.floor->seconds);
   }
   if (figures.floor_bf16) print_floor("bf16 products", *figures.floor_bf16);
+  if (figures.out_of_core) {
+    const HeadFigures::OutOfCore& bounds = *figures.out_of_core;
+    fmt::print("{:<18}{:>12.6f} s\n{:<18}{:>12.6f} s  {} transfers at once\n{:<18}{:>12.0f} %\n", "in memory",
+               bounds.memory_step_seconds, "the disk alone", bounds.disk_seconds, bounds.disk_depth,
+               "of the slower's speed",
+               100 * std::max(bounds.memory_step_seconds, bounds.disk_seconds) / figures.step_seconds);
+  }
   fmt::print("{:<18}{:>12.6g}\n{:<18}{:>12.3f} MB\n{:<18}{:>12.1f} MB\n", "collectives a step",
              figures.collectives_per_step, "sent a step", figures.bytes_per_step / 1e6, "peak memory",
              static_cast<double>(figures.peak_memory) / 1e6);
@@ -108,6 +125,10 @@ void complete(HeadArguments& arguments) {
     arguments.samples = std::max<int64_t>(1, std::llround(options.sample_rate * classes));
   options.precision = arguments.precision == "bf16" ? Precision::kBFloat16 : Precision::kFloat32;
   options.floor = !arguments.no_floor;
+  if (arguments.store == "file")
+    options.file_store =
+        FileStoreOptions{.folder = arguments.store_folder,
+                         .memory_bytes = static_cast<int64_t>(arguments.store_memory * (1 << 30))};
 }
 
 int bench_head(const HeadArguments& given) {
@@ -117,6 +138,7 @@ int bench_head(const HeadArguments& given) {
       fail_usage("--ranks is for mpirun to say, when it starts this program");
     HeadArguments arguments = given;
     complete(arguments);
+    if (arguments.options.file_store && world.size() > 1) fail_usage("--store file is measured on one rank");
     const HeadFigures figures = measure_head(arguments.options, world, !under_mpi);
     if (world.rank() != 0) return kDone;
     if (arguments.json)
@@ -172,6 +194,14 @@ void add_head(CLI::App* bench, Action& action) {
           ->add_option("--ranks", arguments->ranks, "Ranks, as threads of this process; mpirun has its own")
           ->capture_default_str()
           ->check(CLI::Range(1, 256));
+  command->add_option("--store", arguments->store, "Where the centers are: memory or file")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"memory", "file"}));
+  command->add_option("--store-folder", arguments->store_folder, "file: folder of its working file")
+      ->capture_default_str();
+  command->add_option("--store-memory", arguments->store_memory, "file: GiB of rows that it keeps in memory")
+      ->capture_default_str()
+      ->check(CLI::Range(1e-3, 1e6));
   command->add_flag("--cold", options.cold, "Rows come to life in the steps; else all are touched before");
   command->add_flag("--no-floor", arguments->no_floor, "Leave out the bare products, and their memory");
   command->add_flag("--json", arguments->json, "Print one JSON object to standard output");

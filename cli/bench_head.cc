@@ -10,6 +10,7 @@
 #include "cli/process_memory.h"
 #include "partialfc/base/error.h"
 #include "partialfc/base/random.h"
+#include "partialfc/centers/row_pattern.h"
 #include "partialfc/head/partial_fc.h"
 
 namespace partialfc {
@@ -45,7 +46,8 @@ class HeadRun {
                .seed = kSeed,
                .precision = options.precision,
                .margin = {.m2 = 0, .m3 = 0.4f},
-               .optimizer = {}},
+               .optimizer = {},
+               .file_store = options.file_store},
               *head_channel_, team_),
         rows_(part_of(options.batch, world.size(), world.rank())),
         features_(rows_.size(), options.dim),
@@ -54,7 +56,7 @@ class HeadRun {
 
   // Brings every row of this rank to life, with all the pages of its record.
   void touch_all_rows() {
-    constexpr int64_t kPiece = 1 << 16, kPage = 4096;
+    constexpr int64_t kPiece = 1 << 13, kPage = 4096;
     CenterStore& store = head_.store();
     const int64_t bytes = store.layout().bytes();
     const Range all = store.positions();
@@ -146,6 +148,54 @@ class FloorSamples {
   std::vector<std::array<double, GemmFloor::kProducts + 1>> samples_;
 };
 
+double median_step(HeadRun& run, int64_t warm_up, int64_t steps) {
+  std::vector<double> seconds;
+  for (int64_t i = 0; i < warm_up + steps; ++i) {
+    run.draw_batch(i);
+    const double step = run.step(i)[0];
+    if (i >= warm_up) seconds.push_back(step);
+  }
+  return median(std::move(seconds));
+}
+
+// What bounds a file store: arithmetic, or the disk.
+HeadFigures::OutOfCore measure_bounds(BenchHeadOptions options, int64_t active, int threads,
+                                      Communicator& world) {
+  const FileStoreOptions file = *options.file_store;
+  const int64_t record_bytes = RecordLayout{.dim = options.dim, .precision = options.precision}.bytes();
+  const int64_t resident = std::min(options.classes, file.memory_bytes / record_bytes);
+  const double missing = 1 - static_cast<double>(resident) / static_cast<double>(options.classes);
+  HeadFigures::OutOfCore bounds;
+  {
+    const RowPattern disk(file.folder, options.classes * record_bytes, record_bytes);
+    const auto rows = static_cast<int64_t>(missing * static_cast<double>(active));
+    for (const int depth : {16, 32, 64, 128, 256}) {
+      std::vector<double> seconds;
+      for (int i = 0; i < 5; ++i)
+        seconds.push_back(disk.seconds(rows, depth, static_cast<uint64_t>(100 * depth + i)));
+      const double typical = median(std::move(seconds));
+      if (bounds.disk_depth != 0 && typical >= bounds.disk_seconds) continue;
+      bounds.disk_seconds = typical;
+      bounds.disk_depth = depth;
+    }
+  }
+  options.file_store.reset();
+  options.classes = std::max(resident, active);
+  options.sample_rate = static_cast<double>(active) / static_cast<double>(options.classes);
+  HeadRun run(options, threads, world);
+  run.touch_all_rows();
+  bounds.memory_step_seconds = median_step(run, 2, options.steps);
+  return bounds;
+}
+
+// Steps after which a file store's memory holds what steps have left there, not what touching has.
+int64_t turn_of_the_memory(const BenchHeadOptions& options) {
+  const int64_t record_bytes = RecordLayout{.dim = options.dim, .precision = options.precision}.bytes();
+  const double active = options.sample_rate * static_cast<double>(options.classes);
+  return 2 + static_cast<int64_t>(1.4 * static_cast<double>(options.file_store->memory_bytes / record_bytes) /
+                                  active);
+}
+
 int64_t reduced(Communicator& comm, int64_t value, ReduceOp op) {
   comm.all_reduce(std::span(&value, 1), op).wait();
   return value;
@@ -155,7 +205,8 @@ int64_t reduced(Communicator& comm, int64_t value, ReduceOp op) {
 
 HeadFigures measure_head(const BenchHeadOptions& options, Communicator& world, bool one_process) {
   HeadFigures figures{.ranks = world.size(), .threads = threads_for_rank(options.threads, world)};
-  HeadRun run(options, figures.threads, world);
+  auto head_run = std::make_unique<HeadRun>(options, figures.threads, world);
+  HeadRun& run = *head_run;
   if (!options.cold) run.touch_all_rows();
   std::vector<std::array<double, 3>> times;
   int64_t number = 0;
@@ -166,7 +217,8 @@ HeadFigures measure_head(const BenchHeadOptions& options, Communicator& world, b
     world.all_reduce(std::span<double>(seconds), ReduceOp::kMax).wait();
     return seconds;
   };
-  for (int i = 0; i < (options.cold ? 1 : 3); ++i) step();
+  const int64_t warm_up = options.file_store ? turn_of_the_memory(options) : options.cold ? 1 : 3;
+  for (int64_t i = 0; i < warm_up; ++i) step();
   figures.active = reduced(world, run.active(), ReduceOp::kSum);
   const int64_t head_peak = peak_memory();
 
@@ -202,6 +254,10 @@ HeadFigures measure_head(const BenchHeadOptions& options, Communicator& world, b
   figures.update_seconds = median_of(times, 2);
   if (floor) figures.floor = floor->figures();
   if (floor_bf16) figures.floor_bf16 = floor_bf16->figures();
+  if (options.file_store) {
+    head_run.reset();
+    figures.out_of_core = measure_bounds(options, figures.active, figures.threads, world);
+  }
   return figures;
 }
 

@@ -7,6 +7,7 @@
 
 #include "cli/gemm_floor.h"
 #include "partialfc/base/precision.h"
+#include "partialfc/centers/file_store.h"
 #include "partialfc/comm/communicator.h"
 
 namespace partialfc {
@@ -21,6 +22,8 @@ struct BenchHeadOptions {
   int64_t steps = 20;
   bool cold = false;  // rows are not touched before: a step brings most of its rows to life
   bool floor = true;  // measure it
+  // Centers in a file; then what bounds them is measured too.
+  std::optional<FileStoreOptions> file_store;
 };
 
 // Medians over the steps; of the slowest rank.
@@ -36,6 +39,14 @@ struct HeadFigures {
     std::array<double, GemmFloor::kProducts> product_seconds;  // each
     std::array<std::string, GemmFloor::kProducts> ways;        // the libraries that were the fastest
   };
+  // Of centers in a file: the step of a head of as many active classes, all in the memory that the file store had; and
+  // the disk's best time for the rows that a step has to move, at `disk_depth` transfers at once.
+  struct OutOfCore {
+    double memory_step_seconds = 0, disk_seconds = 0;
+    int disk_depth = 0;
+  };
+  std::optional<OutOfCore> out_of_core;
+
   std::optional<Floor> floor;       // float32
   std::optional<Floor> floor_bf16;  // where the precision is bf16
 };

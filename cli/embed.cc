@@ -39,6 +39,7 @@ void normalize_rows(MatrixView<float> rows) {
 int embed(const EmbedArguments& arguments) {
   const auto source = open_image_source(arguments.input);
   LoadedModel model = load_model(arguments.model, arguments.precision);
+  if (!model.notice.empty()) fmt::print(stderr, "{}\n", model.notice);
   const int threads = arguments.threads > 0 ? arguments.threads : threads_on_host();
   torch::set_num_threads(threads);
   ThreadTeam team(threads);

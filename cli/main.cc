@@ -1,4 +1,5 @@
 // partialfc: one program, a subcommand for each job.
+#include <cblas.h>
 #include <fmt/format.h>
 #include <malloc.h>
 #include <unistd.h>
@@ -33,6 +34,7 @@ int main(int argc, char** argv) {
   using namespace partialfc;
   limit_openmp_spinning(argv);
   keep_freed_memory();
+  openblas_set_num_threads(1);  // libtorch's calls of it run inside loops that are parallel already
   CLI::App app(
       "Trains embedding models over millions of classes with a sampled, model-parallel margin softmax.",
       "partialfc");

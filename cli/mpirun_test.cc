@@ -3,6 +3,10 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <set>
 #include <thread>
 
 #include "cli/program_fixture.h"
@@ -48,6 +52,31 @@ TEST_F(Mpirun, TrainsOnTwoRanksAndResumesOnOneAndThree) {
   expect_done(three);
   EXPECT_THAT(three.err, HasSubstr("at step 8, sample 96 (saved by 1 rank)"));
   EXPECT_EQ(latest_checkpoint(folder_ / "run").checkpoint->manifest.world_size, 3);
+}
+
+TEST_F(Mpirun, ATraceHoldsTheSpansOfAllRanks) {
+  write_images(draw_classes(20, 6), 20);
+  expect_done(run_all(train_on(2, {"--trace=trace.json"})));
+  std::set<std::pair<int, std::string>> lanes, spans;
+  double first = 1e9, bytes = 0;
+  for (const auto& event : nlohmann::json::parse(read_text_file(folder_ / "trace.json"))) {
+    const int rank = event["pid"];
+    if (event["name"] == "thread_name") lanes.insert({rank, event["args"]["name"]});
+    if (event["ph"] != "X") continue;
+    spans.insert({rank, event["name"]});
+    first = std::min(first, event["ts"].get<double>());
+    if (event["name"] == "reduce_scatter") bytes = event["args"]["bytes"];
+  }
+  for (const int rank : {0, 1}) {
+    for (const char* lane : {"trainer", "head update", "loader", "comm head", "comm gradients"})
+      EXPECT_TRUE(lanes.contains({rank, lane})) << rank << " " << lane;
+    for (const char* span : {"step", "backbone.backward", "head.update", "all_reduce", "data.decode"})
+      EXPECT_TRUE(spans.contains({rank, span})) << rank << " " << span;
+  }
+  EXPECT_GE(first, 0);          // from the beginning of the first rank
+  EXPECT_EQ(bytes, 6 * 8 * 4);  // a rank's share of the batch, of 8 float32
+  expect_failure(run_all(train_on(2, {"--overwrite", "--trace=none/trace.json"})), kFailed,
+                 {"none/trace.json"});
 }
 
 TEST_F(Mpirun, MoreRanksThanClassesIsToldOnce) {

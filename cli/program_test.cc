@@ -146,6 +146,21 @@ TEST_F(ProgramTest, AFolderThatHoldsARunIsLeftAloneUnlessToldOtherwise) {
   EXPECT_FALSE(fs::exists(folder_ / "run/step-00000008"));
 }
 
+TEST_F(ProgramTest, ARecipeInTheRunsFolderIsNotReplaced) {
+  write_images(draw_classes(6, 4), 6);
+  create_folders(folder_ / "run");
+  std::string mine = "# mine\n" + read_text_file(folder_ / "r.toml");
+  mine.replace(mine.find("set/"), 4, "../set/");
+  write_file_atomically(folder_ / "run/recipe.toml", mine);
+  for (const char* start : {"--threads=1", "--overwrite"}) {
+    expect_failure(run({"train", "run/recipe.toml", "-o", "./run/", start}), kWrongUsage,
+                   {"run/recipe.toml: the run would replace its recipe", "rename or move the recipe"});
+    EXPECT_EQ(read_text_file(folder_ / "run/recipe.toml"), mine);
+  }
+  expect_done(train({"--overwrite"}));  // a run's own recipe it resumes
+  expect_done(run({"train", "run/recipe.toml", "-o", "run", "--resume", "--threads=1"}));
+}
+
 TEST_F(ProgramTest, RunsOnTheCoresItMayRunOn) {
   write_images(draw_classes(6, 4), 6);
   cpu_set_t before, one;

@@ -1,12 +1,20 @@
 // partialfc train: trains a recipe.
 #include <fmt/format.h>
 
+#include <array>
 #include <atomic>
 #include <csignal>
 #include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
 
 #include "cli/command.h"
 #include "partialfc/base/error.h"
+#include "partialfc/base/file.h"
+#include "partialfc/base/trace.h"
+#include "partialfc/checkpoint/gather_texts.h"
 #include "trainer/recipe.h"
 #include "trainer/trainer.h"
 
@@ -24,7 +32,7 @@ extern "C" void request_stop(int signal_number) {
 }
 
 struct TrainArguments {
-  std::string recipe, output;
+  std::string recipe, output, trace;
   bool resume = false, overwrite = false;
   int threads = 0;
   double timeout = 600;
@@ -47,6 +55,32 @@ std::filesystem::path output_folder(const TrainArguments& arguments) {
   return std::filesystem::path("runs") / std::filesystem::path(arguments.recipe).stem();
 }
 
+// A run writes the recipe as it was resolved to its folder: never over the one that a person wrote.
+void refuse_to_replace_recipe(const std::filesystem::path& recipe, const std::filesystem::path& output) {
+  std::error_code ignored;  // a file that is not there is not the other one
+  if (std::filesystem::equivalent(recipe, output / kRecipeFile, ignored))
+    fail_usage(
+        "{}: the run would replace its recipe, as it keeps its own {} in {}: rename or move the recipe, or "
+        "name another --output",
+        recipe.string(), kRecipeFile, output.string());
+}
+
+// The trace of this run, if it is to have one; its file is empty until the end, and is there to show that it can be
+// written.
+std::unique_ptr<Trace> begin_trace(const std::filesystem::path& path, const Communicator& world) {
+  if (path.empty()) return nullptr;
+  if (world.rank() == 0) write_file_atomically(path, trace_file({}));
+  return std::make_unique<Trace>(Trace::kMostEvents / world.size());
+}
+
+// Collective: rank 0 writes what all ranks recorded.
+void write_trace(const Trace& trace, const std::filesystem::path& path, Communicator& world) {
+  std::array<int64_t, 1> origin = {trace.began()};
+  world.all_reduce(std::span<int64_t>(origin), ReduceOp::kMin).wait();
+  const std::vector<std::string> events = gather_texts(world, trace.events(origin[0]));
+  if (world.rank() == 0) write_file_atomically(path, trace_file(events));
+}
+
 int train(const TrainArguments& arguments, const std::vector<std::string>& rest) {
   if (arguments.resume && arguments.overwrite) fail_usage("--resume and --overwrite exclude each other");
   for (const int signal_number : {SIGINT, SIGTERM, SIGUSR1}) std::signal(signal_number, request_stop);
@@ -57,12 +91,17 @@ int train(const TrainArguments& arguments, const std::vector<std::string>& rest)
     const StartMode start = arguments.resume      ? StartMode::kResume
                             : arguments.overwrite ? StartMode::kOverwrite
                                                   : StartMode::kNew;
+    const std::filesystem::path output = output_folder(arguments);
+    if (!arguments.resume) refuse_to_replace_recipe(arguments.recipe, output);
+    const std::unique_ptr<Trace> trace = begin_trace(arguments.trace, world);
     Trainer trainer(recipe, world,
-                    {.output = output_folder(arguments),
+                    {.output = output,
                      .start = start,
                      .threads = threads_for_rank(arguments.threads, world),
                      .stop = &stop_requested});
-    return trainer.run() == TrainOutcome::kFinished ? kDone : kStoppedAfterSaving;
+    const TrainOutcome outcome = trainer.run();
+    if (trace) write_trace(*trace, arguments.trace, world);
+    return outcome == TrainOutcome::kFinished ? kDone : kStoppedAfterSaving;
   });
 }
 
@@ -83,6 +122,8 @@ void add_train_command(CLI::App& app, Action& action) {
       ->capture_default_str()
       ->check(CLI::Range(0.001, 1e9));
   command->add_option("--precision", arguments->precision, "fp32, bf16 or auto: in place of train.precision");
+  command->add_option("--trace", arguments->trace,
+                      "Write what each thread did when, for chrome://tracing or ui.perfetto.dev");
   command->allow_extras();
   command->footer("Overrides: --key.sub=value, for each key of the recipe (its default, what it means):\n\n" +
                   recipe_help());

@@ -44,6 +44,7 @@ int verify(const VerifyArguments& arguments) {
     std::vector<VerificationPack> packs;  // before the model: a bad pack is told at once
     for (const std::string& path : arguments.packs) packs.push_back(read_verification_pack(path));
     LoadedModel model = load_model(arguments.model, arguments.precision);
+    if (world.rank() == 0 && !model.notice.empty()) fmt::print(stderr, "{}\n", model.notice);
     const int threads = threads_for_rank(arguments.threads, world);
     torch::set_num_threads(threads);
     ThreadTeam team(threads);

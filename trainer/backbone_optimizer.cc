@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "partialfc/base/trace.h"
 #include "partialfc/kernels/vector_ops.h"
 
 namespace partialfc {
@@ -27,6 +28,7 @@ double BackboneOptimizer::gradient_norm() const {
 }
 
 double BackboneOptimizer::step(double learning_rate) {
+  const TraceSpan span("backbone.step");
   const double norm = gradient_norm();
   if (!std::isfinite(norm)) return norm;
   ++updates_;

@@ -57,6 +57,25 @@ void embed_images(Network& network, const EmbedOptions& options, ThreadTeam& tea
   }
 }
 
+void check_pack(const VerificationPack& pack, const std::string& name, int channels, ThreadTeam& team,
+                const Communicator& comm) {
+  try {
+    check_pairs(pack.same);
+  } catch (const Error& error) {
+    fail("{}: {}", name, error.what());
+  }
+  const Range mine = part_of(std::ssize(pack.images), comm.size(), comm.rank());
+  team.for_each_part(mine.first, mine.last, [&](int, int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      try {
+        decode_image(pack.images[i], channels);
+      } catch (const Error& error) {
+        fail("{}: image {}: {}", name, i, error.what());
+      }
+    }
+  });
+}
+
 VerificationResult verify_pack(Network& network, const EmbedOptions& options, ThreadTeam& team,
                                Communicator& comm, const VerificationPack& pack, const std::string& name) {
   const int64_t images = std::ssize(pack.images), dim = network.graph().embedding();

@@ -29,6 +29,11 @@ void embed_images(Network& network, const EmbedOptions& options, ThreadTeam& tea
                   const ImageReader& read, const std::function<std::string(int64_t)>& describe,
                   MatrixView<float> embeddings);
 
+// Collective in that each rank of `comm` decodes a share of the images. Throws Error, `name` before it, where
+// verify_pack() would for what the pack holds: too few pairs, pairs of one kind, an image that cannot be decoded.
+void check_pack(const VerificationPack& pack, const std::string& name, int channels, ThreadTeam& team,
+                const Communicator& comm);
+
 // The protocol of a pack (eval/verification.h), its images shared out over the ranks of `comm`: every rank gets the
 // result. Collective. `name` stands in messages.
 VerificationResult verify_pack(Network& network, const EmbedOptions& options, ThreadTeam& team,

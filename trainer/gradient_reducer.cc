@@ -5,6 +5,7 @@
 #include <torch/csrc/autograd/variable.h>
 
 #include "partialfc/base/error.h"
+#include "partialfc/base/trace.h"
 
 namespace partialfc {
 
@@ -56,6 +57,7 @@ void GradientReducer::send_complete_buckets() {
 
 void GradientReducer::finish() {
   PFC_CHECK(armed_, "finish() without arm()");
+  const TraceSpan span("gradients.wait");
   armed_ = false;
   if (comm_.size() == 1) return;
   for (Bucket& bucket : buckets_) bucket.missing = 0;

@@ -14,6 +14,7 @@ struct LoadedModel {
   Recipe recipe;
   std::unique_ptr<Network> network;
   std::filesystem::path checkpoint;
+  std::string notice;  // a line to tell the user where newer checkpoints were passed over; else empty
 };
 
 // `path` is a run's folder (its newest checkpoint whose backbone is whole is taken) or a checkpoint's folder. precision: fp32, bf16, auto,

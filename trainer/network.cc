@@ -130,6 +130,19 @@ void Network::initialize(Parameter& parameter) const {
   }
 }
 
+std::vector<torch::Tensor> Network::copy_buffers() const {
+  std::vector<torch::Tensor> values;
+  for (const Parameter& parameter : parameters_)
+    if (parameter.spec.is_buffer) values.push_back(parameter.tensor.clone());
+  return values;
+}
+
+void Network::restore_buffers(const std::vector<torch::Tensor>& values) {
+  auto value = values.begin();
+  for (Parameter& parameter : parameters_)
+    if (parameter.spec.is_buffer) parameter.tensor.copy_(*value++);
+}
+
 torch::Tensor Network::forward(const torch::Tensor& pixels, const Pass& pass) {
   const Shape expected = graph_.input();
   PFC_CHECK(pixels.dim() == 4 && pixels.size(1) == expected.height && pixels.size(2) == expected.width &&

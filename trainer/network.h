@@ -45,6 +45,10 @@ class Network {
   std::span<float> flat_gradients() { return flat(gradients_); }
   void zero_gradients() { gradients_.zero_(); }
 
+  // The buffers' values (BatchNorm's running statistics), and back.
+  std::vector<torch::Tensor> copy_buffers() const;
+  void restore_buffers(const std::vector<torch::Tensor>& values);
+
   // How a forward pass treats BatchNorm and dropout.
   struct Pass {
     bool training = false;          // batch statistics and dropout, else running statistics

@@ -8,6 +8,7 @@
 
 #include "partialfc/base/error.h"
 #include "partialfc/base/file.h"
+#include "partialfc/base/trace.h"
 #include "partialfc/data/loader.h"
 #include "partialfc/data/synthetic_stream.h"
 #include "trainer/load_model.h"
@@ -23,6 +24,13 @@ OptimizerOptions optimizer_options(const Recipe::Optimizer& o) {
           .beta1 = static_cast<float>(o.beta1),
           .beta2 = static_cast<float>(o.beta2),
           .epsilon = static_cast<float>(o.epsilon)};
+}
+
+std::optional<FileStoreOptions> file_store_options(const Recipe::Head& h,
+                                                   const std::filesystem::path& output) {
+  if (h.store == "memory") return std::nullopt;
+  return FileStoreOptions{.folder = h.store_folder.empty() ? output : std::filesystem::path(h.store_folder),
+                          .memory_bytes = static_cast<int64_t>(h.store_memory * (1 << 30))};
 }
 
 MarginOptions margin_options(const Recipe::Head& h) {
@@ -55,13 +63,22 @@ Trainer::Trainer(const Recipe& recipe, Communicator& world, const TrainOptions& 
       gradient_channel_(world.open_channel("gradients")),
       team_(options.threads) {
   const int64_t batch = recipe.train.global_batch, parts = world.size() * recipe.train.micro_batches;
-  if (batch < parts)
-    fail_usage("train.global_batch = {} cannot be shared by {} ranks x {} micro-batches: make it at least {}",
-               batch, world.size(), recipe.train.micro_batches, parts);
+  if (batch < 2 * parts)  // BatchNorm of embeddings needs the variance of two rows
+    fail_usage(
+        "train.global_batch = {} cannot be shared by {} rank{} x {} micro-batch{}, 2 images each: make it at "
+        "least {}",
+        batch, world.size(), world.size() == 1 ? "" : "s", recipe.train.micro_batches,
+        recipe.train.micro_batches == 1 ? "" : "es", 2 * parts);
   torch::set_num_threads(options.threads);
-  for (const auto& [name, path] : recipe.verification.packs)
+  name_trace_thread(world.rank(), "trainer");
+  head_thread_.add(TaskThreads::Order::kInTurn,
+                   [rank = world.rank()] { name_trace_thread(rank, "head update"); });
+  for (const auto& [name, path] : recipe.verification.packs) {
     packs_.push_back({name, read_verification_pack(path)});
+    check_pack(packs_.back().pack, path, static_cast<int>(recipe.data.channels), team_, world);
+  }
   open_data();
+  world.barrier().wait();  // a rank that found its share of a pack wrong has thrown: nothing is made then
   if (is_first()) prepare_run_folder(options.output, options.start);
   world.barrier().wait();
   network_ = std::make_unique<Network>(make_backbone(recipe.backbone_options()),
@@ -71,14 +88,17 @@ Trainer::Trainer(const Recipe& recipe, Communicator& world, const TrainOptions& 
   reducer_ = std::make_unique<GradientReducer>(*network_, *gradient_channel_);
   optimizer_ = std::make_unique<BackboneOptimizer>(*network_, optimizer_options(recipe.optimizer),
                                                    recipe.optimizer.clip_norm, team_);
-  head_ = std::make_unique<PartialFC>(PartialFCOptions{.num_classes = num_classes_,
-                                                       .dim = recipe.backbone.embedding,
-                                                       .max_batch = (batch + world.size() - 1) / world.size(),
-                                                       .sample_rate = recipe.head.sample_rate,
-                                                       .seed = static_cast<uint64_t>(recipe.train.seed),
-                                                       .margin = margin_options(recipe.head),
-                                                       .optimizer = optimizer_options(recipe.optimizer)},
-                                      *head_channel_, team_);
+  head_ = std::make_unique<PartialFC>(
+      PartialFCOptions{.num_classes = num_classes_,
+                       .dim = recipe.backbone.embedding,
+                       .max_batch = (batch + world.size() - 1) / world.size(),
+                       .sample_rate = recipe.head.sample_rate,
+                       .seed = static_cast<uint64_t>(recipe.train.seed),
+                       .precision = precision_of(recipe.head.precision),
+                       .margin = margin_options(recipe.head),
+                       .optimizer = optimizer_options(recipe.optimizer),
+                       .file_store = file_store_options(recipe.head, options.output)},
+      *head_channel_, team_);
   saver_ = std::make_unique<CheckpointSaver>(options.output, recipe.checkpoint.keep, *head_, world, team_);
   total_steps_ = steps_in_all();
   if (options.start == StartMode::kResume) resume();
@@ -137,25 +157,29 @@ TrainOutcome Trainer::run() {
                                                         .num_classes = num_classes_,
                                                         .max_skipped = recipe_.data.max_skipped});
   }
+  const int64_t first_step = step_;
   bool saved = false;
   meter_.restart();
   while (step_ < total_steps_ && !stop_asked_) {
     train_step();
     saved = false;
     meter_.pause();
-    if (is_due(recipe_.verification.every) && step_ < total_steps_) verify();
     if (is_due(recipe_.checkpoint.every)) begin_save(), saved = true;
+    if (is_due(recipe_.verification.every) && step_ < total_steps_) verify();
     meter_.resume();
   }
-  if (step_ == total_steps_) verify();
-  if (!saved) begin_save();
-  saver_->finish();
+  if (step_ > first_step) {  // else the folder holds it all
+    if (!saved) begin_save();
+    saver_->finish();  // first: what goes wrong in verification must not cost the model
+    if (step_ == total_steps_) verify();
+  }
   tell_how_it_went();
   return step_ < total_steps_ ? TrainOutcome::kStopped : TrainOutcome::kFinished;
 }
 
 // One step: embed, head, backward with the gradients' sum on its way, the centers' step meanwhile, the backbone's.
 void Trainer::train_step() {
+  const TraceSpan span("step");
   stream_->next(batch_);
   // Whether any rank was asked to stop, or still writes its centers: on its way while the step runs.
   std::array<float, 2> votes = {options_.stop != nullptr && *options_.stop ? 1.0f : 0.0f,
@@ -166,17 +190,20 @@ void Trainer::train_step() {
       batch_.pixels.data(), {batch_.count, shape.height, shape.width, shape.channels}, torch::kUInt8);
   const double rate = learning_rate_at(recipe_.schedule, base_rate(recipe_), step_, total_steps_);
 
+  // Embedding moves BatchNorm's statistics before the head sees whether the step is finite.
+  const std::vector<torch::Tensor> buffers = network_->copy_buffers();
   const torch::Tensor embeddings = embed_batch(pixels);
   torch::Tensor gradients = torch::empty({batch_.count, head_->options().dim}, torch::kFloat32);
-  const HeadStep head_step =
-      head_->forward(step_, view_of(embeddings), batch_.labels,
-                     {gradients.data_ptr<float>(), gradients.size(0), gradients.size(1)});
+  const HeadStep head_step = head_forward(embeddings, gradients);
   double gradient_norm = 0;
   if (head_step.finite) {
+    begin_head_update(rate);
     backward(pixels, embeddings, gradients);
-    head_->update(rate);
     reducer_->finish();
+    head_thread_.wait_for_all();
     gradient_norm = optimizer_->step(rate);
+  } else {
+    network_->restore_buffers(buffers);
   }
   vote.wait();
   stop_asked_ = votes[0] > 0;
@@ -201,6 +228,7 @@ Network::Pass Trainer::pass_of_rows(int64_t first_row, bool update_statistics) c
 // With micro-batches the embeddings are made without keeping what backward needs; backward makes them again, a
 // micro-batch at a time. The head sees the whole batch at once, so its gradient is that of the large batch.
 torch::Tensor Trainer::embed_batch(const torch::Tensor& pixels) {
+  const TraceSpan span("backbone.forward");
   const int64_t parts = recipe_.train.micro_batches;
   if (parts == 1) return network_->forward(pixels, pass_of_rows(0, true));
   torch::NoGradGuard no_grad;
@@ -213,8 +241,22 @@ torch::Tensor Trainer::embed_batch(const torch::Tensor& pixels) {
   return torch::cat(embeddings);
 }
 
+HeadStep Trainer::head_forward(const torch::Tensor& embeddings, torch::Tensor& gradients) {
+  const TraceSpan span("head.forward");
+  return head_->forward(step_, view_of(embeddings), batch_.labels,
+                        {gradients.data_ptr<float>(), gradients.size(0), gradients.size(1)});
+}
+
+void Trainer::begin_head_update(double rate) {
+  head_thread_.add(TaskThreads::Order::kInTurn, [this, rate] {
+    const TraceSpan span("head.update");
+    head_->update(rate);
+  });
+}
+
 void Trainer::backward(const torch::Tensor& pixels, torch::Tensor embeddings,
                        const torch::Tensor& gradients) {
+  const TraceSpan span("backbone.backward");
   network_->zero_gradients();
   const int64_t parts = recipe_.train.micro_batches;
   for (int64_t i = 0; i < parts; ++i) {
@@ -241,6 +283,7 @@ void Trainer::average_statistics() {
 
 void Trainer::verify() {
   if (packs_.empty()) return;
+  const TraceSpan span("verification");
   average_statistics();
   for (const Pack& pack : packs_) {
     const VerificationResult result =

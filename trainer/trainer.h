@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "partialfc/base/task_threads.h"
 #include "partialfc/checkpoint/checkpoint_saver.h"
 #include "partialfc/comm/communicator.h"
 #include "partialfc/data/batch_stream.h"
@@ -50,10 +51,11 @@ class Trainer {
 
   void open_data();
   int64_t steps_in_all() const;
-  int64_t find_newest_step();
   void resume();
   void train_step();
   torch::Tensor embed_batch(const torch::Tensor& pixels);
+  HeadStep head_forward(const torch::Tensor& embeddings, torch::Tensor& gradients);
+  void begin_head_update(double learning_rate);
   void backward(const torch::Tensor& pixels, torch::Tensor embeddings, const torch::Tensor& gradients);
   Network::Pass pass_of_rows(int64_t first_row, bool update_statistics) const;
   void average_statistics();
@@ -84,6 +86,7 @@ class Trainer {
   std::unique_ptr<BackboneOptimizer> optimizer_;
   std::unique_ptr<PartialFC> head_;
   std::unique_ptr<CheckpointSaver> saver_;
+  TaskThreads head_thread_{1};  // on which the head is updated beside the backbone's backward pass
 
   int64_t step_ = 0;             // steps done
   int64_t samples_ = 0;          // seen by all ranks: the position in the data

@@ -12,10 +12,12 @@
 
 #include "partialfc/base/test_support.h"
 #include "partialfc/checkpoint/center_format.h"
+#include "partialfc/checkpoint/checksum.h"
 #include "partialfc/comm/thread_ranks.h"
 #include "partialfc/formats/safetensors.h"
 #include "trainer/test_data.h"
 #include "trainer/trainer.h"
+#include "trainer/weights.h"
 
 namespace partialfc {
 
@@ -92,6 +94,19 @@ class TrainerTest : public testing::Test {
   }
   std::filesystem::path checkpoint(const std::string& run, int64_t step) {
     return scratch_ / run / checkpoint_name(step);
+  }
+  // Makes the weights of the checkpoint's last linear layer NaN, and its manifest true again.
+  void plant_nan(const std::filesystem::path& checkpoint) {
+    const std::filesystem::path path = checkpoint / kBackboneFile;
+    Network network(make_backbone(recipe_.backbone_options()), {});
+    read_weights(path, network);
+    for (const Network::Parameter& parameter : network.parameters())
+      if (parameter.spec.name == "fc.weight") parameter.tensor.data().fill_(NAN);
+    write_weights(path, network, {});
+    Manifest manifest = read_manifest(checkpoint);
+    for (ManifestFile& file : manifest.files)
+      if (file.name == kBackboneFile) file.xxh3 = checksum_of_file(path);
+    write_manifest(checkpoint, manifest);
   }
   static std::vector<std::filesystem::path> files_of_centers(const std::filesystem::path& checkpoint) {
     return center_files(checkpoint, read_manifest(checkpoint));

@@ -1,9 +1,9 @@
 // Saving and resuming a run, and what it tells on the way.
 #include <algorithm>
-#include <array>
 
 #include "partialfc/base/error.h"
 #include "partialfc/base/file.h"
+#include "partialfc/base/trace.h"
 #include "partialfc/checkpoint/center_files.h"
 #include "partialfc/checkpoint/gather_texts.h"
 #include "trainer/trainer.h"
@@ -30,6 +30,10 @@ std::vector<BoundValue> bound_values(const Recipe& recipe, int64_t num_classes, 
           {"data.channels", text(recipe.data.channels)},
           {"backbone.name", recipe.backbone.name},
           {"backbone.embedding", text(recipe.backbone.embedding)},
+          {"backbone.width", text(recipe.backbone.width)},
+          {"backbone.stages", text(recipe.backbone.stages)},
+          {"backbone.depth", text(recipe.backbone.depth)},
+          {"backbone.stem_stride", text(recipe.backbone.stem_stride)},
           {"optimizer.name", recipe.optimizer.name},
           {"train.seed", text(recipe.train.seed)}};
 }
@@ -47,6 +51,7 @@ nlohmann::json Trainer::recipe_in_manifest() const {
 // The backbone, which is small, is written at once; the centers while training goes on, until about half of the steps to
 // the next checkpoint are done.
 void Trainer::begin_save() {
+  const TraceSpan span("checkpoint.begin");
   average_statistics();
   saver_->begin({.step = step_,
                  .samples = samples_,
@@ -59,23 +64,12 @@ void Trainer::begin_save() {
                         {{kUpdates, std::to_string(optimizer_->updates())}});
 }
 
-// Rank 0 looks, and reads all files once to see that they are whole; the others are told.
-int64_t Trainer::find_newest_step() {
-  std::array<int64_t, 1> step = {0};
-  if (is_first()) {
-    const LatestCheckpoint latest = latest_checkpoint(options_.output);
-    for (const std::string& reason : latest.skipped) tell("passed over a damaged checkpoint: " + reason);
-    if (!latest.checkpoint)
-      fail("{}: no whole checkpoint to resume from; start anew with --overwrite", options_.output.string());
-    step[0] = latest.checkpoint->manifest.step;
-  }
-  world_.broadcast(std::span<int64_t>(step), 0).wait();
-  return step[0];
-}
-
 void Trainer::resume() {
-  const std::filesystem::path folder = options_.output / checkpoint_name(find_newest_step());
-  const Manifest manifest = read_manifest(folder);
+  const LatestCheckpoint latest = latest_checkpoint(options_.output, world_);
+  for (const std::string& reason : latest.skipped) tell("passed over a damaged checkpoint: " + reason);
+  if (!latest.checkpoint)
+    fail("{}: no whole checkpoint to resume from; start anew with --overwrite", options_.output.string());
+  const auto& [folder, manifest] = *latest.checkpoint;
   for (const BoundValue& bound : bound_values(recipe_, num_classes_, dataset_size_)) {
     const std::string saved = manifest.recipe.value(bound.key, "");
     if (saved != bound.value)

@@ -28,18 +28,12 @@ TEST_F(TrainerTest, WhatTwoRanksSavedOneAndThreeResume) {
   EXPECT_EQ(expected.begin()->second.size(), 3u * 8);  // w, m and v
 
   for (const int ranks : {1, 3}) {
-    // A run that is at its end saves what it has loaded, and takes no step.
+    // A run that is at its end takes no step: its checkpoint stays the one it was.
     fs::remove_all(scratch_ / "resumed");
     fs::copy(scratch_ / "saved", scratch_ / "resumed", fs::copy_options::recursive);
     resume(recipe_, ranks, "resumed");
     EXPECT_THAT(told_, HasSubstr("at step 6, sample 144 (saved by 2 ranks)"));
-    const fs::path resumed = checkpoint("resumed", 6);
-    const Manifest again = read_manifest(resumed);
-    EXPECT_EQ(again.world_size, ranks);
-    EXPECT_EQ(again.samples, manifest.samples);
-    EXPECT_EQ(centers(resumed), expected);
-    expect_same_tensors(resumed / kBackboneFile, saved / kBackboneFile);
-    expect_same_tensors(resumed / kOptimizerFile, saved / kOptimizerFile);
+    EXPECT_EQ(read_manifest(checkpoint("resumed", 6)), manifest);
 
     // The head as loaded.
     run_ranks(ranks, [&](Communicator& world) {
@@ -70,7 +64,9 @@ TEST_F(TrainerTest, WhatTwoRanksSavedOneAndThreeResume) {
     Recipe longer = recipe_;
     longer.train.steps = 8;
     resume(longer, ranks, "resumed");
-    EXPECT_EQ(read_manifest(checkpoint("resumed", 8)).samples, 8 * 24);
+    const Manifest last = read_manifest(checkpoint("resumed", 8));
+    EXPECT_EQ(last.samples, 8 * 24);
+    EXPECT_EQ(last.world_size, ranks);
     EXPECT_EQ(losses("resumed").size(), 8u);
   }
 }
@@ -119,8 +115,27 @@ TEST_F(TrainerTest, ResumeRefusesAnotherModelWithBothValues) {
   EXPECT_THAT(refusal([](Recipe& r) { r.optimizer.name = "adamw"; }),
               HasSubstr("saved with optimizer.name = sgd, this recipe has adamw"));
   EXPECT_THAT(refusal([](Recipe& r) { r.backbone.width = 6; }),
-              AllOf(HasSubstr("tensor"), HasSubstr("the backbone needs")));
+              HasSubstr("saved with backbone.width = 4, this recipe has 6"));
+  EXPECT_THAT(refusal([](Recipe& r) { r.backbone.stages = 1; }),
+              HasSubstr("saved with backbone.stages = 2, this recipe has 1"));
+  EXPECT_THAT(refusal([](Recipe& r) { r.backbone.depth = 2; }),
+              HasSubstr("saved with backbone.depth = 1, this recipe has 2"));
+  EXPECT_THAT(refusal([](Recipe& r) { r.backbone.stem_stride = 2; }),
+              HasSubstr("saved with backbone.stem_stride = 1, this recipe has 2"));
   EXPECT_EQ(resume(recipe_, 1, "run"), TrainOutcome::kFinished);  // no harm was done
+}
+
+TEST_F(TrainerTest, ARunAtItsEndIsNeitherSavedNorVerifiedAgain) {
+  write_images(draw_classes(kClasses, 2));
+  write_verification_pack(scratch_ / "p.bin", draw_pairs(10, kClasses));
+  recipe_.verification.packs = {{"p", scratch_ / "p.bin"}};
+  train(recipe_, 1, "run");
+  const auto lines = metrics("run");
+  const fs::path manifest = checkpoint("run", 8) / kManifestName;
+  fs::last_write_time(manifest, fs::file_time_type());
+  EXPECT_EQ(resume(recipe_, 1, "run"), TrainOutcome::kFinished);
+  EXPECT_EQ(fs::last_write_time(manifest), fs::file_time_type());
+  EXPECT_EQ(metrics("run"), lines);
 }
 
 TEST_F(TrainerTest, AskedToStopOnOneRankAllSaveAndStop) {

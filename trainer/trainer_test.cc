@@ -102,14 +102,72 @@ TEST_F(TrainerTest, AskedToStopInTheLastStepItFinishes) {
   EXPECT_TRUE(metrics("run").back().contains("verification.p.accuracy"));
 }
 
-TEST_F(TrainerTest, WhatCannotBeSharedIsRefused) {
+TEST_F(TrainerTest, WhatCannotBeSharedIsRefusedAndWhatIsAdvisedCan) {
   write_images(draw_classes(kClasses, 2));
-  recipe_.train.global_batch = 5;
+  recipe_.train.steps = 1;
   recipe_.train.micro_batches = 3;
+  recipe_.train.global_batch = 11;
   EXPECT_THAT(
       message_of([&] { train(recipe_, 2, "run"); }),
-      HasSubstr("train.global_batch = 5 cannot be shared by 2 ranks x 3 micro-batches: make it at least 6"));
+      HasSubstr("train.global_batch = 11 cannot be shared by 2 ranks x 3 micro-batches, 2 images each: "
+                "make it at least 12"));
   EXPECT_FALSE(fs::exists(scratch_ / "run"));
+  recipe_.train.global_batch = 12;
+  EXPECT_EQ(train(recipe_, 2, "run"), TrainOutcome::kFinished);
+}
+
+TEST_F(TrainerTest, APackThatCannotBeVerifiedIsRefusedBeforeTraining) {
+  write_images(draw_classes(kClasses, 2));
+  const fs::path path = scratch_ / "p.bin";
+  recipe_.verification = {.every = 0, .packs = {{"p", path}}};
+  const auto refusal = [&](const VerificationPack& pack) {
+    write_verification_pack(path, pack);
+    const std::string message = message_of([&] { train(recipe_, 2, "run"); });
+    EXPECT_FALSE(fs::exists(scratch_ / "run"));
+    return message;
+  };
+  EXPECT_THAT(refusal(draw_pairs(9, kClasses)), HasSubstr(path.string() + ": 9 pairs, need at least 10"));
+  VerificationPack pack = draw_pairs(10, kClasses);
+  pack.same.assign(10, 1);
+  EXPECT_THAT(refusal(pack), HasSubstr(path.string() + ": 10 same pairs and 0 different pairs"));
+  for (const size_t image : {19, 0}) {  // of the last rank, of the first
+    pack = draw_pairs(10, kClasses);
+    pack.images[image].resize(30);
+    EXPECT_THAT(refusal(pack), HasSubstr(fmt::format("{}: image {}: ", path.string(), image)));
+  }
+}
+
+// The backbone is made to answer with NaN: the images are fine, so the pack is, and verification fails.
+TEST_F(TrainerTest, AFailedVerificationLosesNothing) {
+  write_images(draw_classes(kClasses, 2));
+  recipe_.train.steps = 2;
+  train(recipe_, 1, "run");
+  plant_nan(checkpoint("run", 2));
+  write_verification_pack(scratch_ / "p.bin", draw_pairs(10, kClasses));
+  recipe_.verification = {.every = 0, .packs = {{"p", scratch_ / "p.bin"}}};
+  recipe_.train.steps = 3;
+  EXPECT_THAT(message_of([&] { resume(recipe_, 1, "run"); }), HasSubstr("the model has diverged"));
+  EXPECT_EQ(read_text_file(scratch_ / "run/latest"), "step-00000003\n");
+  EXPECT_EQ(read_manifest(checkpoint("run", 3)).samples, 3 * 24);
+}
+
+TEST_F(TrainerTest, AStepThatIsNotFiniteChangesNothing) {
+  write_images(draw_classes(kClasses, 6));
+  recipe_.head.sample_rate = 1;  // all centers live from the start
+  for (const int ranks : {1, 2})
+    for (const int64_t parts : {1, 3}) {
+      recipe_.train.micro_batches = parts;
+      recipe_.train.steps = 2;
+      train(recipe_, ranks, "run", StartMode::kOverwrite);
+      const fs::path before = checkpoint("run", 2), after = checkpoint("run", 4);
+      plant_nan(before);
+      recipe_.train.steps = 4;
+      resume(recipe_, ranks, "run");
+      EXPECT_THAT(told_, HasSubstr("2 steps were not finite and changed nothing"));
+      for (const char* file : {kBackboneFile, kOptimizerFile})
+        EXPECT_EQ(read_text_file(after / file), read_text_file(before / file)) << file;
+      EXPECT_EQ(centers(after), centers(before));
+    }
 }
 
 }  // namespace

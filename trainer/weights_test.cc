@@ -53,6 +53,28 @@ TEST(Weights, AMissingTensorIsNamed) {
               AllOf(HasSubstr((folder / "w").string()), HasSubstr("bn1.weight")));
 }
 
+TEST(Weights, ATensorThatHasNoPlaceIsNamed) {
+  ScratchFolder folder;
+  const auto make = [](int64_t depth) {
+    return Network(
+        make_backbone(
+            {.name = "small", .input = {1, 6, 6}, .embedding = 7, .width = 3, .stages = 1, .depth = depth}),
+        {});
+  };
+  const Network deep = make(2);
+  Network network = make(1);
+  write_weights(folder / "w", deep, {});
+  EXPECT_THAT(
+      message_of([&] { read_weights(folder / "w", network); }),
+      AllOf(HasSubstr((folder / "w").string()), HasSubstr("tensor 'layer1.1."), HasSubstr("has no place")));
+  std::vector<std::vector<float>> states(2), read(1);
+  for (auto& state : states) state.resize(network.flat_weights().size());
+  read[0].resize(states[0].size());
+  write_optimizer_state(folder / "o", network, states, {});
+  EXPECT_THAT(message_of([&] { read_optimizer_state(folder / "o", network, read); }),
+              HasSubstr(".v' has no place"));
+}
+
 TEST(Weights, AnotherShapeIsRefusedWithBoth) {
   ScratchFolder folder;
   write_weights(folder / "w", small_network(1, true), {});

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <functional>
@@ -12,6 +13,7 @@
 #include "partialfc/base/error.h"
 #include "partialfc/base/file.h"
 #include "partialfc/checkpoint/checksum.h"
+#include "partialfc/checkpoint/gather_texts.h"
 
 namespace partialfc {
 
@@ -76,6 +78,44 @@ void sync_file(const fs::path& path) {
   const int code = errno;
   if (descriptor >= 0) ::close(descriptor);
   if (!synced) fail("{}: cannot sync: {}", path.string(), errno_text(code));
+}
+
+// Why the checkpoint is not whole, as `verify` throws it; "" where it is. Reads its manifest.
+std::string damage_of(Checkpoint& checkpoint, const std::function<void(const Manifest&)>& verify) {
+  try {
+    checkpoint.manifest = read_manifest(checkpoint.folder);
+    verify(checkpoint.manifest);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+// The first of the steps' checkpoints for which damage_of() is "".
+LatestCheckpoint find_whole(const fs::path& run_folder, const std::vector<int64_t>& steps,
+                            const std::function<std::string(Checkpoint&)>& damage_of) {
+  LatestCheckpoint latest;
+  for (const int64_t step : steps) {
+    Checkpoint checkpoint{.folder = run_folder / checkpoint_name(step)};
+    if (std::string damage = damage_of(checkpoint); !damage.empty()) {
+      latest.skipped.push_back(std::move(damage));
+      continue;
+    }
+    latest.checkpoint = std::move(checkpoint);
+    break;
+  }
+  return latest;
+}
+
+// steps_in() as rank 0 sees the folder.
+std::vector<int64_t> steps_of_first_rank(const fs::path& run_folder, Communicator& comm) {
+  std::vector<int64_t> steps;
+  if (comm.rank() == 0) steps = steps_in(run_folder);
+  std::array<int64_t, 1> count = {std::ssize(steps)};
+  comm.broadcast(std::span<int64_t>(count), 0).wait();
+  steps.resize(count[0]);
+  comm.broadcast(std::span<int64_t>(steps), 0).wait();
+  return steps;
 }
 
 }  // namespace
@@ -162,22 +202,39 @@ void CheckpointWriter::remove_others(int64_t keep) const {
 }
 
 LatestCheckpoint latest_checkpoint(const fs::path& run_folder, std::string_view file) {
-  LatestCheckpoint latest;
-  for (const int64_t step : steps_in(run_folder)) {
-    const fs::path folder = run_folder / checkpoint_name(step);
-    try {
-      Checkpoint checkpoint{folder, read_manifest(folder)};
+  return find_whole(run_folder, steps_in(run_folder), [&](Checkpoint& checkpoint) {
+    return damage_of(checkpoint, [&](const Manifest& manifest) {
       if (file.empty())
-        verify_files(folder, checkpoint.manifest);
+        verify_files(checkpoint.folder, manifest);
       else
-        verify_file(folder, checkpoint.manifest, file);
-      latest.checkpoint = std::move(checkpoint);
-      break;
-    } catch (const Error& error) {
-      latest.skipped.push_back(error.what());
-    }
+        verify_file(checkpoint.folder, manifest, file);
+    });
+  });
+}
+
+LatestCheckpoint latest_checkpoint(const fs::path& run_folder, Communicator& comm) {
+  return find_whole(run_folder, steps_of_first_rank(run_folder, comm), [&](Checkpoint& checkpoint) {
+    const std::string mine = damage_of(checkpoint, [&](Manifest manifest) {
+      manifest.files = share_of_files(std::move(manifest.files), comm.size(), comm.rank());
+      verify_files(checkpoint.folder, manifest);
+    });
+    for (std::string& damage : gather_texts(comm, mine))
+      if (!damage.empty()) return std::move(damage);
+    return std::string();
+  });
+}
+
+// The largest file first, each to the rank that has the fewest bytes so far.
+std::vector<ManifestFile> share_of_files(std::vector<ManifestFile> files, int ranks, int rank) {
+  std::ranges::stable_sort(files, std::greater(), &ManifestFile::bytes);
+  std::vector<uint64_t> bytes(ranks);
+  std::vector<ManifestFile> share;
+  for (ManifestFile& file : files) {
+    const auto least = std::ranges::min_element(bytes);
+    *least += file.bytes;
+    if (least - bytes.begin() == rank) share.push_back(std::move(file));
   }
-  return latest;
+  return share;
 }
 
 }  // namespace partialfc

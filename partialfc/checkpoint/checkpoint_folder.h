@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "partialfc/checkpoint/manifest.h"
+#include "partialfc/comm/communicator.h"
 
 namespace partialfc {
 
@@ -83,5 +84,12 @@ struct LatestCheckpoint {
 // alone where that is all that is needed. `latest` is for people and scripts: it is not asked. Not for a run that is
 // being written to.
 LatestCheckpoint latest_checkpoint(const std::filesystem::path& run_folder, std::string_view file = {});
+
+// Collective. The same on every rank, of all files: each rank reads a share of them, so that none waits long for
+// another. A checkpoint that one rank finds damaged is damaged for all.
+LatestCheckpoint latest_checkpoint(const std::filesystem::path& run_folder, Communicator& comm);
+
+// Each file is in the share of one rank; the shares are of about as many bytes.
+std::vector<ManifestFile> share_of_files(std::vector<ManifestFile> files, int ranks, int rank);
 
 }  // namespace partialfc

@@ -9,6 +9,7 @@
 #include "partialfc/base/file.h"
 #include "partialfc/base/test_support.h"
 #include "partialfc/checkpoint/test_disk.h"
+#include "partialfc/comm/thread_ranks.h"
 
 namespace partialfc {
 namespace {
@@ -119,6 +120,55 @@ TEST(CheckpointFolder, DamagedOnesArePassedOver) {
   EXPECT_EQ(latest.skipped[0].find((run / "step-00000005" / kManifestName).string() + ": cannot open"), 0u);
   EXPECT_EQ(latest.skipped[1].find((run / "step-00000004" / "data").string() + ": the file is missing"), 0u);
   EXPECT_EQ(latest.skipped[2].find((run / "step-00000003" / "data").string() + ": checksum"), 0u);
+}
+
+TEST(CheckpointFolder, RanksShareTheFilesByTheirBytes) {
+  const std::vector<ManifestFile> files = {{"a", 5}, {"b", 1}, {"c", 0}, {"d", 3}, {"e", 3}, {"f", 1}};
+  const auto names = [&](int ranks, int rank) {
+    std::string names;
+    for (const ManifestFile& file : share_of_files(files, ranks, rank)) names += file.name;
+    return names;
+  };
+  EXPECT_EQ(names(1, 0), "adebfc");
+  EXPECT_EQ(names(2, 0), "abf");  // 7 bytes
+  EXPECT_EQ(names(2, 1), "dec");  // 6 bytes
+  EXPECT_EQ(names(3, 0), "a");
+  EXPECT_EQ(names(3, 1), "dbc");
+  EXPECT_EQ(names(3, 2), "ef");
+  EXPECT_EQ(names(9, 8), "");
+}
+
+// Whichever rank reads the damaged file: all know.
+TEST(CheckpointFolder, RanksFindTheNewestTogether) {
+  for (const int ranks : {1, 2, 5}) {
+    const ScratchFolder run;
+    const auto expect_newest = [&](int64_t step, const std::vector<std::string>& damage) {
+      run_ranks(ranks, [&](Communicator& comm) {
+        const LatestCheckpoint latest = latest_checkpoint(run.path(), comm);
+        EXPECT_EQ(latest.checkpoint ? latest.checkpoint->manifest.step : -1, step);
+        ASSERT_EQ(latest.skipped.size(), damage.size());
+        for (size_t i = 0; i < damage.size(); ++i)
+          EXPECT_EQ(latest.skipped[i].find((run.path() / damage[i]).string()), 0u) << latest.skipped[i];
+      });
+    };
+    expect_newest(-1, {});
+    for (const int64_t step : {1, 2, 3, 4, 5}) {
+      CheckpointWriter writer(run.path(), step);
+      writer.create();
+      Manifest manifest;
+      for (const char* name : {"0", "1", "2"}) {
+        write_file(writer.path_of(name), "contents");
+        manifest.files.push_back(writer.finish_file(name));
+      }
+      writer.commit(manifest, 5);
+    }
+    expect_newest(5, {});
+    fs::remove(run / "step-00000005" / kManifestName);
+    for (const char* name : {"step-00000004/0", "step-00000003/1", "step-00000002/2"})
+      write_file_atomically(run / name, "cOntents");
+    expect_newest(1, {"step-00000005/manifest.json: ", "step-00000004/0: checksum",
+                      "step-00000003/1: checksum", "step-00000002/2: checksum"});
+  }
 }
 
 TEST(CheckpointFolder, NoneIsNoError) {

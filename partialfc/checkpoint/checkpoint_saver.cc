@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "partialfc/base/error.h"
+#include "partialfc/base/trace.h"
 #include "partialfc/checkpoint/gather_texts.h"
 
 namespace partialfc {
@@ -38,12 +39,16 @@ std::filesystem::path CheckpointSaver::add_file(const std::string& name) {
 }
 
 void CheckpointSaver::advance() {
-  if (under_way_) snapshot_.advance();
+  if (under_way_) {
+    const TraceSpan span("checkpoint.copy");
+    snapshot_.advance();
+  }
   if (visible_.valid() && visible_.wait_for(std::chrono::seconds(0)) == std::future_status::ready)
     visible_.get();
 }
 
 void CheckpointSaver::commit() {
+  const TraceSpan span("checkpoint.commit");
   PFC_CHECK(under_way_);
   manifest_.files.clear();
   for (const std::string& text : gather_texts(comm_, files_to_text(snapshot_.finish())))

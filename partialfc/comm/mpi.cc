@@ -103,7 +103,7 @@ class MpiOperation : public Request::Operation {
 class MpiCommunicator : public Communicator {
  public:
   MpiCommunicator(std::shared_ptr<MpiEngine> engine, const std::string& name)
-      : Communicator(name), engine_(std::move(engine)), channel_(engine_->add_channel()) {}
+      : Communicator(name), engine_(std::move(engine)), channel_(engine_->add_channel(name)) {}
 
   int rank() const override { return engine_->rank(); }
   int size() const override { return engine_->size(); }

@@ -40,12 +40,13 @@ MpiEngine::MpiEngine(Communicator::Options options) : timeout_(options.timeout) 
 
 MpiEngine::~MpiEngine() { end_progress_thread(); }
 
-int MpiEngine::add_channel() {
+int MpiEngine::add_channel(const std::string& name) {
   std::lock_guard lock(mutex_);
   throw_if_stopped();
   Channel channel;
   check_mpi(MPI_Comm_dup(MPI_COMM_WORLD, &channel.communicator), "MPI_Comm_dup");
-  channels_.push_back(channel);
+  channel.lane = std::make_unique<TraceLane>(rank_, "comm " + name);
+  channels_.push_back(std::move(channel));
   return static_cast<int>(channels_.size()) - 1;
 }
 
@@ -58,6 +59,9 @@ std::pair<std::shared_ptr<MpiEngine::Pending>, int64_t> MpiEngine::start(
   channel.position.started += 1;
   channel.position.last = call;
   auto pending = std::make_shared<Pending>();
+  pending->call = call;
+  pending->lane = channel.lane.get();
+  pending->began = TraceLane::begin();
   check_mpi(issue(channel.communicator, &pending->request), name_of(call.collective));
   pending_.push_back(pending);
   if (pending_.size() == 1) wake_.notify_one();
@@ -192,6 +196,8 @@ void MpiEngine::test(Pending& pending) {
   int flag = 0;
   check_mpi(MPI_Test(&pending.request, &flag, MPI_STATUS_IGNORE), "MPI_Test");
   pending.done = flag != 0;
+  if (pending.done && pending.lane)
+    pending.lane->add_in_turn(name_of(pending.call.collective), pending.began, pending.call.bytes());
 }
 
 void MpiEngine::advance() {

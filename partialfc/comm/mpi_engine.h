@@ -22,6 +22,7 @@
 #include <thread>
 #include <vector>
 
+#include "partialfc/base/trace.h"
 #include "partialfc/comm/communicator.h"
 #include "partialfc/comm/delay.h"
 
@@ -36,6 +37,9 @@ class MpiEngine {
   struct Pending {
     MPI_Request request = MPI_REQUEST_NULL;
     bool done = false;
+    CollectiveCall call;
+    TraceLane* lane = nullptr;  // the channel's
+    int64_t began = 0;          // as TraceLane::begin()
   };
 
   explicit MpiEngine(Communicator::Options options);
@@ -47,7 +51,7 @@ class MpiEngine {
   std::chrono::milliseconds timeout() const { return timeout_; }
 
   // A new channel over all ranks; returns its index. Collective and blocking.
-  int add_channel();
+  int add_channel(const std::string& name);
 
   // Starts the channel's next operation: `issue` calls MPI. Returns it with its number on the
   // channel.
@@ -76,6 +80,7 @@ class MpiEngine {
   struct Channel {
     MPI_Comm communicator = MPI_COMM_NULL;
     Position position;
+    std::unique_ptr<TraceLane> lane;
   };
   // Both the question and the answer.
   struct StatusMessage {

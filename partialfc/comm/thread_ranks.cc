@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "partialfc/base/trace.h"
 #include "partialfc/comm/delay.h"
 
 namespace partialfc {
@@ -45,7 +46,10 @@ struct World {
 
 // One operation on its way: the calls of the ranks that have arrived.
 struct Round {
+  explicit Round(int size, int first_rank) : calls(size), began(size), first_rank(first_rank) {}
+
   std::vector<CollectiveCall> calls;  // (size)
+  std::vector<int64_t> began;         // (size), as TraceLane::begin()
   int first_rank = 0;
   int arrived = 0;
   bool done = false;
@@ -93,13 +97,16 @@ void perform(const std::vector<CollectiveCall>& calls) {
 // What the ranks share of one channel.
 struct Channel {
   Channel(std::shared_ptr<World> world, std::string name)
-      : world(std::move(world)), name(std::move(name)), positions(this->world->size) {}
+      : world(std::move(world)), name(std::move(name)), positions(this->world->size) {
+    for (int rank = 0; rank < this->world->size; ++rank) lanes.emplace_back(rank, "comm " + this->name);
+  }
 
   const std::shared_ptr<World> world;
   const std::string name;
   std::vector<Position> positions;                   // (size)
   std::map<int64_t, std::shared_ptr<Round>> rounds;  // by number: those that wait for a rank
   std::vector<std::shared_ptr<Channel>> opened;      // in the order of open_channel
+  std::vector<TraceLane> lanes;                      // (size)
 };
 
 class ThreadOperation : public Request::Operation {
@@ -199,13 +206,14 @@ Request ThreadCommunicator::start(const CollectiveCall& call) {
   position.last = call;
 
   auto& slot = channel_->rounds[number];
-  if (!slot) slot = std::make_shared<Round>(std::vector<CollectiveCall>(size()), rank_);
+  if (!slot) slot = std::make_shared<Round>(size(), rank_);
   const std::shared_ptr<Round> round = slot;
   const CollectiveCall& peers = round->calls[round->first_rank];
   PFC_CHECK(round->arrived == 0 || same_operation(call, peers),
             "#{} of channel {}: rank {} calls {}, rank {} called {}", number, name(), rank_, describe(call),
             round->first_rank, describe(peers));
   round->calls[rank_] = call;
+  round->began[rank_] = TraceLane::begin();
   if (++round->arrived < size())
     return Request(std::make_unique<ThreadOperation>(channel_, round, rank_, number));
 
@@ -214,6 +222,8 @@ Request ThreadCommunicator::start(const CollectiveCall& call) {
   perform(round->calls);
   lock.lock();
   round->done = true;
+  for (int r = 0; r < size(); ++r)
+    channel_->lanes[r].add_in_turn(name_of(call.collective), round->began[r], call.bytes());
   world.changed.notify_all();
   return {};
 }

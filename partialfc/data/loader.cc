@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "partialfc/base/error.h"
+#include "partialfc/base/trace.h"
 #include "partialfc/data/image_codec.h"
 #include "partialfc/data/resize.h"
 
@@ -67,6 +68,7 @@ void Loader::open(int64_t number) {
 }
 
 void Loader::next(Batch& batch) {
+  const TraceSpan span("data.wait");
   const auto began = std::chrono::steady_clock::now();
   std::unique_lock lock(mutex_);
   Slot& ready = slot(delivered_);
@@ -90,8 +92,10 @@ void Loader::next(Batch& batch) {
 
 void Loader::work() {
   try {
+    name_trace_thread(options_.stream.rank, "loader");
     Work work;
     while (claim(work)) {
+      const TraceSpan span("data.decode");
       Batch& batch = slot(work.number).batch;
       std::vector<Skip> skips;
       for (int64_t row = work.rows.first; row < work.rows.last; ++row) {

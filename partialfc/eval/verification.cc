@@ -163,11 +163,18 @@ VerificationResult verify_pairs(MatrixView<const float> embeddings, std::span<co
   return result;
 }
 
+void check_pairs(std::span<const uint8_t> same) {
+  const int64_t pairs = std::ssize(same), different = std::ranges::count(same, 0);
+  if (pairs < kFolds) fail("{} pairs, need at least {}: one for each fold", pairs, kFolds);
+  if (different == 0 || different == pairs)
+    fail("{} same pairs and {} different pairs: need at least one of each", pairs - different, different);
+}
+
 VerificationResult verify_distances(std::span<const double> distances, std::span<const uint8_t> same) {
   PFC_CHECK(distances.size() == same.size(), "{} distances, {} labels", distances.size(), same.size());
   VerificationResult result;
   result.pairs = std::ssize(same);
-  if (result.pairs < kFolds) fail("{} pairs, need at least {}: one for each fold", result.pairs, kFolds);
+  check_pairs(same);
   std::vector<int64_t> different_pairs(kFolds);
   for (int64_t fold = 0; fold < kFolds; ++fold) {
     const Range pairs = pairs_of_fold(result.pairs, fold);
@@ -176,7 +183,7 @@ VerificationResult verify_distances(std::span<const double> distances, std::span
   }
   std::vector<float> scores(distances.size());
   std::ranges::transform(distances, scores.begin(), [](double d) { return static_cast<float>(-d); });
-  const Roc roc(scores, same);  // refuses pairs of one kind and what is not a number
+  const Roc roc(scores, same);  // refuses what is not a number
   result.auc = roc.auc();
   result.equal_error_rate = roc.equal_error_rate();
   measure_accuracy(distances, same, different_pairs, result);

@@ -40,6 +40,9 @@ VerificationResult verify_pairs(MatrixView<const float> embeddings, std::span<co
 // The same from squared distances (P) between normalised embeddings.
 VerificationResult verify_distances(std::span<const double> distances, std::span<const uint8_t> same);
 
+// same (P): the Error of verify_pairs() for P < 10 or pairs of one kind only.
+void check_pairs(std::span<const uint8_t> same);
+
 // Mean ‖x‖ over the rows of x (n, D), n > 0. The InsightFace evaluation prints as XNorm the mean over images
 // and mirror images before they are summed.
 double mean_norm(MatrixView<const float> x);

@@ -23,7 +23,6 @@
 #include "partialfc/head/class_sampler.h"
 #include "partialfc/head/margin.h"
 #include "partialfc/kernels/optimizer_step.h"
-#include "partialfc/kernels/prefetch.h"
 
 namespace partialfc {
 
@@ -42,6 +41,8 @@ struct PartialFCOptions {
   // arithmetic.
   int64_t kept_bytes = int64_t{4} << 30;
 };
+
+class RowPrefetch;
 
 struct HeadStep {
   double loss = 0;            // mean over the samples of all ranks

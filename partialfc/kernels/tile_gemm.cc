@@ -107,5 +107,18 @@ void tile_gemm(bool accumulate, StridedView a, MatrixView<const float> b, Matrix
   HWY_DYNAMIC_DISPATCH(TileGemm)(accumulate, a, b, c, next);
 }
 
+namespace reference {
+
+void tile_gemm(bool accumulate, StridedView a, MatrixView<const float> b, MatrixView<float> c) {
+  for (int64_t i = 0; i < c.rows; ++i)
+    for (int64_t j = 0; j < c.cols; ++j) {
+      double sum = accumulate ? c(i, j) : 0;
+      for (int64_t k = 0; k < a.cols; ++k)
+        sum += double{a.data[i * a.row_stride + k * a.col_stride]} * b(k, j);
+      c(i, j) = static_cast<float>(sum);
+    }
+}
+
+}  // namespace reference
 }  // namespace partialfc
 #endif  // HWY_ONCE

@@ -32,4 +32,8 @@ void tile_gemm(bool accumulate, StridedView a, MatrixView<const float> b, Matrix
 
 constexpr int64_t kPrefetchInterval = 8;
 
+namespace reference {
+void tile_gemm(bool accumulate, StridedView a, MatrixView<const float> b, MatrixView<float> c);
+}  // namespace reference
+
 }  // namespace partialfc

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "partialfc/base/random.h"
-#include "partialfc/kernels/gemm.h"
 
 namespace partialfc {
 namespace {
@@ -36,10 +35,9 @@ TEST_P(TileGemm, IsTheReferenceForEveryShapeAndEitherOrientation) {
             const Matrix<float> b = random_matrix(k, n, 2);
             const int64_t stride = padded_stride(n);
             Matrix<float> got = random_matrix(m, stride, 3), expected = got;
-            reference::gemm(transposed ? Transpose::kYes : Transpose::kNo, Transpose::kNo, 1, a.view(),
-                            b.view(), accumulate ? 1 : 0, {expected.data(), m, n, stride});
             const StridedView a_view =
                 transposed ? StridedView{a.data(), m, k, 1, m} : StridedView{a.data(), m, k, k, 1};
+            reference::tile_gemm(accumulate, a_view, b.view(), {expected.data(), m, n, stride});
             RowPrefetch none;
             tile_gemm(accumulate, a_view, b.view(), {got.data(), m, n, stride}, none);
             for (int64_t i = 0; i < got.size(); ++i)
