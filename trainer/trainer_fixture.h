@@ -129,20 +129,6 @@ class TrainerTest : public testing::Test {
       for (size_t i = 0; i < record.size(); ++i)
         EXPECT_NEAR(record[i], b.at(label).at(i), tolerance * (1 + std::abs(record[i]))) << "class " << label;
   }
-  // Equal but for the last digits of running statistics: as many of one value, averaged.
-  static void expect_same_tensors(const std::filesystem::path& a, const std::filesystem::path& b) {
-    const SafetensorsFile first(a), second(b);
-    ASSERT_EQ(first.tensors().size(), second.tensors().size());
-    EXPECT_EQ(first.metadata(), second.metadata());
-    for (const TensorInfo& tensor : first.tensors()) {
-      if (tensor.type != TensorType::kF32) continue;
-      const auto x = first.read<float>(tensor.name), y = second.read<float>(tensor.name);
-      ASSERT_EQ(x.size(), y.size());
-      const double tolerance = tensor.name.find("running") == std::string::npos ? 0 : 1e-6;
-      for (size_t i = 0; i < x.size(); ++i)
-        EXPECT_NEAR(x[i], y[i], tolerance * std::abs(x[i])) << tensor.name;
-    }
-  }
 
   ScratchFolder scratch_;
   Recipe recipe_;

@@ -26,7 +26,7 @@ constexpr int kMaxRows = 14;
 constexpr int kMaxRows = 6;
 #endif
 
-constexpr int64_t kDepth = 128;  // of a panel of b
+constexpr int64_t kDepth = 512;  // of a panel of b
 constexpr int64_t kAhead = 4;    // steps along k from a prefetch into the level-1 cache to its use
 
 template <int kRows>
@@ -76,7 +76,7 @@ BlockFunction BlockOf(int64_t rows, std::integer_sequence<int, kRows...>) {
   return kFunctions[rows - 1];
 }
 
-// A panel of b, kDepth rows of two vectors, stays in the level-1 cache while all rows of a pass by.
+// A panel of b, kDepth rows of two vectors, stays near while all rows of a pass by.
 void TileGemm(bool accumulate, const StridedView& a, MatrixView<const float> b, MatrixView<float> c,
               RowPrefetch& next) {
   const int64_t width = 2 * static_cast<int64_t>(hn::Lanes(Float()));
