@@ -35,13 +35,13 @@ TEST(Trace, HoldsTheSpansWithinItAndTheNamesOfLanesAndRanks) {
     const Trace trace;
     const TraceSpan straddles("after");
     { const TraceSpan span("within"); }
-    spans_of_a_thread(3, "helper", 2);
+    spans_of_a_thread(3, "other thread", 2);
     events = trace.events(trace.began());
   }
   { const TraceSpan span("after"); }
   EXPECT_THAT(events,
               AllOf(HasSubstr(R"("name":"within","ph":"X","ts":)"), HasSubstr(R"("pid":0,"tid":0)"),
-                    HasSubstr(R"({"name":"thread_name","ph":"M","pid":3,"tid":1,"args":{"name":"helper"}})"),
+                    HasSubstr(R"({"name":"thread_name","ph":"M","pid":3,"tid":1,"args":{"name":"other thread"}})"),
                     HasSubstr(R"({"name":"process_name","ph":"M","pid":3,"tid":0,"args":{"name":"rank 3"}})"),
                     Not(HasSubstr("before")), Not(HasSubstr("after"))));
   EXPECT_EQ(count_of(events, R"("name":"work","ph":"X")"), 2);
