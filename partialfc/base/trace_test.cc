@@ -39,11 +39,12 @@ TEST(Trace, HoldsTheSpansWithinItAndTheNamesOfLanesAndRanks) {
     events = trace.events(trace.began());
   }
   { const TraceSpan span("after"); }
-  EXPECT_THAT(events,
-              AllOf(HasSubstr(R"("name":"within","ph":"X","ts":)"), HasSubstr(R"("pid":0,"tid":0)"),
-                    HasSubstr(R"({"name":"thread_name","ph":"M","pid":3,"tid":1,"args":{"name":"other thread"}})"),
-                    HasSubstr(R"({"name":"process_name","ph":"M","pid":3,"tid":0,"args":{"name":"rank 3"}})"),
-                    Not(HasSubstr("before")), Not(HasSubstr("after"))));
+  EXPECT_THAT(
+      events,
+      AllOf(HasSubstr(R"("name":"within","ph":"X","ts":)"), HasSubstr(R"("pid":0,"tid":0)"),
+            HasSubstr(R"({"name":"thread_name","ph":"M","pid":3,"tid":1,"args":{"name":"other thread"}})"),
+            HasSubstr(R"({"name":"process_name","ph":"M","pid":3,"tid":0,"args":{"name":"rank 3"}})"),
+            Not(HasSubstr("before")), Not(HasSubstr("after"))));
   EXPECT_EQ(count_of(events, R"("name":"work","ph":"X")"), 2);
   EXPECT_EQ(trace_file(std::vector<std::string>{"1", "", "2"}), "[\n1,\n2\n]\n");
 }
