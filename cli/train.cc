@@ -14,7 +14,7 @@
 #include "partialfc/base/error.h"
 #include "partialfc/base/file.h"
 #include "partialfc/base/trace.h"
-#include "partialfc/checkpoint/gather_texts.h"
+#include "partialfc/comm/gather_texts.h"
 #include "trainer/recipe.h"
 #include "trainer/trainer.h"
 

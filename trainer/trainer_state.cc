@@ -5,7 +5,7 @@
 #include "partialfc/base/file.h"
 #include "partialfc/base/trace.h"
 #include "partialfc/checkpoint/center_files.h"
-#include "partialfc/checkpoint/gather_texts.h"
+#include "partialfc/comm/gather_texts.h"
 #include "trainer/trainer.h"
 #include "trainer/weights.h"
 

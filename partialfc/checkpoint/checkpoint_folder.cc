@@ -13,7 +13,7 @@
 #include "partialfc/base/error.h"
 #include "partialfc/base/file.h"
 #include "partialfc/checkpoint/checksum.h"
-#include "partialfc/checkpoint/gather_texts.h"
+#include "partialfc/comm/gather_texts.h"
 
 namespace partialfc {
 

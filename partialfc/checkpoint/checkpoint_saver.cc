@@ -5,7 +5,7 @@
 
 #include "partialfc/base/error.h"
 #include "partialfc/base/trace.h"
-#include "partialfc/checkpoint/gather_texts.h"
+#include "partialfc/comm/gather_texts.h"
 
 namespace partialfc {
 

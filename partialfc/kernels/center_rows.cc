@@ -9,6 +9,8 @@
 
 #include <hwy/highway.h>
 
+#include "partialfc/kernels/for_lanes-inl.h"
+
 #include "partialfc/kernels/bfloat16_gemm.h"
 #include "partialfc/kernels/vector_ops.h"
 
@@ -17,17 +19,6 @@ namespace partialfc::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 using Float = hn::ScalableTag<float>;
-
-// Calls body(offset, d) for whole vectors, then for single elements (d of one lane).
-template <class Body>
-HWY_INLINE void for_elements(int64_t n, Body body) {
-  const Float d;
-  const hn::CappedTag<float, 1> one;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  int64_t i = 0;
-  for (; i + lanes <= n; i += lanes) body(i, d);
-  for (; i < n; ++i) body(i, one);
-}
 
 // copy ← v; returns Σ v².
 float CopyWithSquares(const float* HWY_RESTRICT v, float* HWY_RESTRICT copy, int64_t n) {
@@ -59,7 +50,7 @@ float CopyWithSquares(const float* HWY_RESTRICT v, float* HWY_RESTRICT copy, int
 void SgdRow(const RowStep& step, float factor, float along, const float* HWY_RESTRICT gradient,
             float* HWY_RESTRICT w, float* HWY_RESTRICT m, int64_t n) {
   const float of_w = step.optimizer.weight_decay - factor * along;
-  for_elements(n, [&](int64_t i, auto d) HWY_ATTR {
+  ForLanes(n, [&](int64_t i, auto d) HWY_ATTR {
     const auto center = hn::LoadU(d, w + i);
     const auto decayed = hn::MulAdd(hn::Set(d, of_w), center,
                                     hn::Mul(hn::Set(d, step.optimizer.momentum), hn::LoadU(d, m + i)));

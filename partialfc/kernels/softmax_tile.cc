@@ -11,22 +11,13 @@
 #include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
+#include "partialfc/kernels/for_lanes-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace partialfc::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 using Float = hn::ScalableTag<float>;
-
-// Calls body(column, d) for whole vectors of columns, then for single columns (d of one lane).
-template <class Body>
-HWY_INLINE void for_columns(int64_t columns, Body body) {
-  const Float d;
-  const hn::CappedTag<float, 1> one;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  int64_t n = 0;
-  for (; n + lanes <= columns; n += lanes) body(n, d);
-  for (; n < columns; ++n) body(n, one);
-}
 
 template <class D, class V>
 HWY_INLINE V Clamped(D d, V cosine) {
@@ -78,7 +69,7 @@ void ExpSumColumns(const SoftmaxOptions& options, const float* factors, const fl
 
 void MaxLogitColumns(const SoftmaxOptions& options, const float* factors, MatrixView<const float> values,
                      float* maxima) {
-  for_columns(values.cols, [&](int64_t n, auto d) HWY_ATTR {
+  ForLanes(values.cols, [&](int64_t n, auto d) HWY_ATTR {
     const auto scale = hn::Set(d, options.scale), filter = hn::Set(d, options.filter_above);
     auto largest = hn::LoadU(d, maxima + n);
     for (int64_t j = 0; j < values.rows; ++j) {

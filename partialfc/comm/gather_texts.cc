@@ -1,4 +1,4 @@
-#include "partialfc/checkpoint/gather_texts.h"
+#include "partialfc/comm/gather_texts.h"
 
 #include <algorithm>
 #include <array>
