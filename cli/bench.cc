@@ -1,4 +1,4 @@
-// partialfc bench head, bench sweep: what a step of the head costs.
+// partialfc bench: what a step of the head costs.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/bench_head.h"
+#include "cli/bench_loss.h"
 #include "cli/bench_sweep.h"
 #include "cli/command.h"
 #include "partialfc/base/error.h"
@@ -238,6 +239,32 @@ void add_sweep(CLI::App* bench, Action& action) {
   command->callback([&action, options] { action = [options] { return bench_sweep(*options); }; });
 }
 
+void add_loss(CLI::App* bench, Action& action) {
+  CLI::App* command =
+      bench->add_subcommand("loss", "The head's loss in bfloat16 beside float32, on fixed real features");
+  auto options = std::make_shared<BenchLossOptions>();
+  command->add_option("features", options->features, "What partialfc embed wrote, without .npy")->required();
+  command->add_option("--steps", options->steps, "Steps of each precision")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000000));
+  command->add_option("--batch", options->batch, "Samples in a step (N)")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1 << 20));
+  command->add_option("--sample-rate", options->sample_rate, "Share of the classes in a step (r)")
+      ->capture_default_str()
+      ->check(CLI::Range(1e-9, 1.0));
+  command->add_option("--learning-rate", options->learning_rate, "Of the centers")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 1e3));
+  command->add_option("--seed", options->seed, "Of batches, classes and first centers")
+      ->capture_default_str();
+  command->add_option("--threads", options->threads, "0: all cores")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 4096));
+  command->add_flag("--json", options->json, "Print one JSON object to standard output");
+  command->callback([&action, options] { action = [options] { return bench_loss(*options); }; });
+}
+
 }  // namespace
 
 void add_bench_command(CLI::App& app, Action& action) {
@@ -245,6 +272,7 @@ void add_bench_command(CLI::App& app, Action& action) {
   command->require_subcommand(1);
   add_head(command, action);
   add_sweep(command, action);
+  add_loss(command, action);
 }
 
 }  // namespace partialfc

@@ -1,7 +1,11 @@
-// bench head and bench sweep: what they print can be relied upon.
+// bench head, sweep and loss: what they print can be relied upon.
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "cli/program_fixture.h"
+#include "partialfc/base/file.h"
+#include "partialfc/base/random.h"
+#include "partialfc/formats/npy.h"
 
 namespace partialfc {
 namespace {
@@ -151,6 +155,42 @@ TEST_F(Bench, SweepMeasuresEachCellInAProcessOfItsOwn) {
   EXPECT_EQ(cells[1]["r = 0.1"]["samples"], 25000);
   EXPECT_EQ(cells[1]["20,000 active, cold"]["samples"], 20000);
   EXPECT_EQ(cells[1]["20,000 active, cold"]["cold"], true);
+}
+
+// Features of 40 classes, well apart: a head learns them in either precision.
+TEST_F(Bench, LossTellsWhatBFloat16Costs) {
+  constexpr int64_t kRows = 400, kClassesHere = 40, kColumns = 32;
+  const std::string name = (folder_ / "features").string();
+  NpyWriter<float> features(name + ".npy", kColumns);
+  std::string keys;
+  for (int64_t i = 0; i < kRows; ++i) {
+    const int64_t label = i % kClassesHere;
+    std::vector<float> row(kColumns);
+    RandomStream center(1, Purpose::kSyntheticData, label), noise(2, Purpose::kSyntheticData, i);
+    for (float& value : row) value = static_cast<float>(center.normal() + 0.2 * noise.normal());
+    features.append(std::span<const float>(row));
+    keys += std::to_string(i) + "\t" + std::to_string(label) + "\timage " + std::to_string(i) + "\n";
+  }
+  features.close();
+  write_file_atomically(name + ".keys.tsv", keys);
+  const ChildResult result = run({"bench", "loss", name, "--steps=60", "--batch=64", "--sample-rate=0.5",
+                                  "--learning-rate=0.2", "--seed=3", "--threads=2", "--json"});
+  expect_done(result);
+  const auto json = nlohmann::json::parse(result.out);
+  EXPECT_EQ(json["features"], kRows);
+  EXPECT_EQ(json["dim"], kColumns);
+  EXPECT_EQ(json["classes"], kClassesHere);
+  EXPECT_EQ(json["steps"], 60);
+  EXPECT_LT(json["fp32_loss"], 0.5 * json["first_loss"].get<double>());
+  EXPECT_NE(json["fp32_loss"], json["bf16_loss"]);
+  EXPECT_NEAR(json["bf16_loss"].get<double>() / json["fp32_loss"].get<double>() - 1, json["difference"],
+              1e-12);
+  EXPECT_LT(std::abs(json["difference"].get<double>()), 0.05);
+
+  write_file_atomically(name + ".keys.tsv", "0\t0\timage 0\n");
+  expect_failure(run({"bench", "loss", name}), kFailed, {"has 1 lines", "has 400 rows"});
+  write_file_atomically(name + ".keys.tsv", "0\tnought\timage 0\n");
+  expect_failure(run({"bench", "loss", name}), kFailed, {"line 1", "nought"});
 }
 
 }  // namespace

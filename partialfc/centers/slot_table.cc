@@ -10,7 +10,7 @@ SlotTable::SlotTable(Range positions) : positions_(positions) {
   constexpr int64_t kMostRows = int64_t{UINT32_MAX} - 1;
   if (positions.size() > kMostRows)
     fail_usage("{} classes on one rank, at most {} have room; start more ranks", positions.size(), kMostRows);
-  slot_plus_one_ = ReservedMemory(positions.size() * sizeof(uint32_t), ReservedMemory::Pages::kSmall);
+  slot_plus_one_ = ReservedMemory(positions.size() * sizeof(uint32_t), ReservedMemory::Pages::kHuge);
 }
 
 uint32_t& SlotTable::entry(int64_t position) const {

@@ -12,7 +12,8 @@ namespace partialfc {
 
 class SlotTable {
  public:
-  // Four bytes a position, that come to life with the 4 KB page they are on. Throws UsageError where slots are not enough.
+  // Four bytes a position, on huge pages: uniform draws touch every page within a few steps, and a fault on each small
+  // one would cost more than the rest of a step's lookups. Throws UsageError where slots are not enough.
   explicit SlotTable(Range positions);
 
   int64_t rows_alive() const { return rows_alive_; }

@@ -109,7 +109,6 @@ void PartialFC::update(double learning_rate, double gradient_scale) {
   TileArithmetic& arithmetic = *step.arithmetic;
   const int64_t dim = options_.dim, record_bytes = store_->layout().bytes();
   ++updates_;
-  if (options_.file_store) expect_next_rows();
   if (observer_ != nullptr) observer_->before_change(step.slots);
   const RowStep row_step{.optimizer = options_.optimizer,
                          .learning_rate = learning_rate,
@@ -154,13 +153,6 @@ void PartialFC::update(double learning_rate, double gradient_scale) {
     }
   });
   store_->unpin(step.slots, true);
-}
-
-// The next step's negatives are known before its batch is: their rows can be on their way meanwhile.
-void PartialFC::expect_next_rows() {
-  std::vector<int64_t> positions;
-  sampler_.sample(step_->number + 1, blocks_, {}, positions, team_);
-  store_->expect(positions);
 }
 
 }  // namespace partialfc

@@ -124,6 +124,13 @@ void PartialFC::take_rows(std::span<const int64_t> positions) {
   step.pinned = true;
 }
 
+// A step's negatives are known before its batch is: their rows can be on their way meanwhile.
+void PartialFC::expect_rows_of(int64_t step) {
+  std::vector<int64_t> positions;
+  sampler_.sample(step, blocks_, {}, positions, team_);
+  store_->expect(positions);
+}
+
 void PartialFC::activate_classes(int64_t step_number) {
   Step& step = *step_;
   step.number = step_number;
@@ -140,6 +147,7 @@ void PartialFC::activate_classes(int64_t step_number) {
     if (positives.empty() || positives.back() != position) positives.push_back(position);
   sampler_.sample(step_number, blocks_, positives, positions, team_);
   take_rows(positions);
+  if (options_.file_store) expect_rows_of(step_number + 1);
 
   std::vector<int64_t> positive_slots(positives.size());
   store_->locate(positives, positive_slots, team_);

@@ -95,7 +95,7 @@ class PartialFC {
   template <class Use>
   void visit_tile(int thread, int64_t tile, std::span<float> sums, bool only_max, RowPrefetch& next, Use use);
   void visit_centers(bool only_max);
-  void expect_next_rows();
+  void expect_rows_of(int64_t step);
   void reduce_sums();
   void reduce_sums_shifted();
   double finish_softmax();
