@@ -32,6 +32,30 @@ class PaddedMatrix {
   ReservedMemory memory_;
 };
 
+// A matrix as packed panels of its columns, on huge pages. What is past its last column is zero.
+class PackedMatrix {
+ public:
+  void resize(int64_t rows, int64_t cols) {
+    rows_ = rows;
+    cols_ = padded_columns(cols);
+    const auto bytes = static_cast<uint64_t>(rows_ * cols_) * sizeof(float);
+    if (memory_.size() < bytes) memory_ = ReservedMemory(bytes, ReservedMemory::Pages::kHuge);
+    std::fill_n(memory_.as<float>(), rows_ * cols_, 0.0f);
+  }
+  float& operator()(int64_t row, int64_t col) const {
+    return panel(col)[row * kTileColumns + col % kTileColumns];
+  }
+  // All rows of the columns from `first`, a multiple of kTileColumns, on.
+  PanelView columns(int64_t first, int64_t count) const {
+    return {panel(first), rows_, padded_columns(count), kTileColumns, rows_ * kTileColumns};
+  }
+
+ private:
+  float* panel(int64_t col) const { return memory_.as<float>() + col / kTileColumns * rows_ * kTileColumns; }
+  int64_t rows_ = 0, cols_ = 0;
+  ReservedMemory memory_;
+};
+
 class Float32Tiles final : public TileArithmetic {
  public:
   Float32Tiles(int64_t dim, int threads) : dim_(dim), centers_(threads) {
@@ -41,14 +65,14 @@ class Float32Tiles final : public TileArithmetic {
   void set_features(MatrixView<const float> unit_features) override {
     samples_ = unit_features.rows;
     features_.resize(dim_, samples_);
-    for (int64_t d = 0; d < dim_; ++d)
-      for (int64_t n = 0; n < padded_columns(samples_); ++n)
-        features_[d][n] = n < samples_ ? unit_features(n, d) : 0;
+    for (int64_t n = 0; n < samples_; ++n)
+      for (int64_t d = 0; d < dim_; ++d) features_(d, n) = unit_features(n, d);
   }
 
   void set_weighted_features(MatrixView<const float> weighted) override {
     weighted_.resize(samples_, dim_);
-    for (int64_t n = 0; n < samples_; ++n) std::copy_n(weighted[n], dim_, weighted_[n]);
+    for (int64_t n = 0; n < samples_; ++n)
+      for (int64_t d = 0; d < dim_; ++d) weighted_(n, d) = weighted(n, d);
   }
 
   void load(int thread, std::span<std::byte* const> records, std::span<float> inverse_norms) override {
@@ -65,10 +89,8 @@ class Float32Tiles final : public TileArithmetic {
 
   void products(int thread, Range samples, MatrixView<float> values, RowPrefetch& next) override {
     const MatrixView<float> centers = centers_[thread].padded(values.rows);
-    const MatrixView<float> features = features_.padded(dim_);
     tile_gemm(false, {centers.data, values.rows, dim_, centers.stride, 1},
-              {features.data + samples.first, dim_, padded_columns(samples.size()), features.stride},
-              padded(values), next);
+              features_.columns(samples.first, samples.size()), padded(values), next);
   }
 
   float product(int thread, int64_t row, const float* unit_feature) const override {
@@ -78,7 +100,8 @@ class Float32Tiles final : public TileArithmetic {
   void add_to_u(int thread, Range samples, MatrixView<const float> values, MatrixView<float> u,
                 RowPrefetch& next) override {
     tile_gemm(true, {values.data, samples.size(), values.rows, 1, values.stride},
-              centers_[thread].padded(values.rows), padded(u.rows_from(samples.first, samples.size())), next);
+              PanelView(centers_[thread].padded(values.rows)),
+              padded(u.rows_from(samples.first, samples.size())), next);
   }
 
   int64_t kept_row_bytes() const override { return padded_stride(samples_) * int64_t{sizeof(float)}; }
@@ -88,7 +111,7 @@ class Float32Tiles final : public TileArithmetic {
     const int64_t stride = padded_stride(samples_);
     tile_gemm(false,
               {reinterpret_cast<const float*>(kept) + rows.first * stride, rows.size(), samples_, stride, 1},
-              weighted_.padded(samples_), padded(gradients), next);
+              weighted_.columns(0, dim_), padded(gradients), next);
   }
 
   int64_t prefetch_calls(int64_t rows) const override {
@@ -103,8 +126,8 @@ class Float32Tiles final : public TileArithmetic {
 
   const int64_t dim_;
   int64_t samples_ = 0;
-  PaddedMatrix features_;              // x̂ᵀ (D, N)
-  PaddedMatrix weighted_;              // weights · x̂ (N, D)
+  PackedMatrix features_;              // x̂ᵀ (D, N)
+  PackedMatrix weighted_;              // weights · x̂ (N, D)
   std::vector<PaddedMatrix> centers_;  // w (T, D) of each thread
 };
 

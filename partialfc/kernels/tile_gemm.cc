@@ -37,6 +37,11 @@ void Block(bool accumulate, const StridedView& a, const float* HWY_RESTRICT b, i
   Vector left[kRows], right[kRows];
 #pragma GCC unroll 16
   for (int i = 0; i < kRows; ++i) left[i] = right[i] = hn::Zero(d);
+  if (accumulate)  // c may be as far as memory, and its rows are strided
+    for (int i = 0; i < kRows; ++i) {
+      __builtin_prefetch(c + i * c_stride, 1, 3);
+      __builtin_prefetch(c + i * c_stride + lanes, 1, 3);
+    }
   const float* column = a.data;
   for (int64_t k = 0; k < a.cols;) {
     const int64_t stop = std::min(a.cols, k + kPrefetchInterval);
@@ -77,19 +82,21 @@ BlockFunction BlockOf(int64_t rows, std::integer_sequence<int, kRows...>) {
 }
 
 // A panel of b, kDepth rows of two vectors, stays near while all rows of a pass by.
-void TileGemm(bool accumulate, const StridedView& a, MatrixView<const float> b, MatrixView<float> c,
+void TileGemm(bool accumulate, const StridedView& a, const PanelView& b, MatrixView<float> c,
               RowPrefetch& next) {
-  const int64_t width = 2 * static_cast<int64_t>(hn::Lanes(Float()));
+  const int64_t width = 2 * static_cast<int64_t>(hn::Lanes(Float()));  // divides kTileColumns
   const int64_t blocks = (a.rows + kMaxRows - 1) / kMaxRows;
   for (int64_t k = 0; k == 0 || k < a.cols; k += kDepth)
-    for (int64_t j = 0; j < c.cols; j += width)
+    for (int64_t j = 0; j < c.cols; j += width) {
+      const float* panel = b.data + j / kTileColumns * b.panel_stride + k * b.row_stride + j % kTileColumns;
       for (int64_t block = 0; block < blocks; ++block) {
         const int64_t first = a.rows * block / blocks, last = a.rows * (block + 1) / blocks;
         const StridedView part{a.data + first * a.row_stride + k * a.col_stride, last - first,
                                std::min(kDepth, a.cols - k), a.row_stride, a.col_stride};
         BlockOf(last - first, std::make_integer_sequence<int, kMaxRows>())(
-            accumulate || k > 0, part, b.data + k * b.stride + j, b.stride, c[first] + j, c.stride, next);
+            accumulate || k > 0, part, panel, b.row_stride, c[first] + j, c.stride, next);
       }
+    }
 }
 
 }  // namespace partialfc::HWY_NAMESPACE
@@ -100,8 +107,7 @@ namespace partialfc {
 
 HWY_EXPORT(TileGemm);
 
-void tile_gemm(bool accumulate, StridedView a, MatrixView<const float> b, MatrixView<float> c,
-               RowPrefetch& next) {
+void tile_gemm(bool accumulate, StridedView a, PanelView b, MatrixView<float> c, RowPrefetch& next) {
   PFC_CHECK(a.rows == c.rows && a.cols == b.rows && b.cols == c.cols && c.cols % kTileColumns == 0,
             "({}, {}) x ({}, {}) into ({}, {})", a.rows, a.cols, b.rows, b.cols, c.rows, c.cols);
   HWY_DYNAMIC_DISPATCH(TileGemm)(accumulate, a, b, c, next);

@@ -58,6 +58,22 @@ TEST_P(TileGemm, PrefetchingChangesNothing) {
   for (int64_t i = 0; i < with.size(); ++i) EXPECT_EQ(with.data()[i], without.data()[i]);
 }
 
+TEST_P(TileGemm, PackedPanelsAreTheSameMatrix) {
+  constexpr int64_t kDeep = 600, kWide = 3 * kTileColumns;  // deeper than a panel that stays near
+  const Matrix<float> a = random_matrix(5, kDeep, 1), b = random_matrix(kDeep, kWide, 2);
+  std::vector<float> packed(kDeep * kWide);
+  for (int64_t k = 0; k < kDeep; ++k)
+    for (int64_t j = 0; j < kWide; ++j)
+      packed[(j / kTileColumns * kDeep + k) * kTileColumns + j % kTileColumns] = b(k, j);
+  Matrix<float> row_major(5, kWide), panels(5, kWide);
+  RowPrefetch none;
+  const StridedView a_view{a.data(), 5, kDeep, kDeep, 1};
+  tile_gemm(false, a_view, b.view(), row_major.view(), none);
+  tile_gemm(false, a_view, {packed.data(), kDeep, kWide, kTileColumns, kDeep * kTileColumns}, panels.view(),
+            none);
+  for (int64_t i = 0; i < panels.size(); ++i) EXPECT_EQ(panels.data()[i], row_major.data()[i]);
+}
+
 INSTANTIATE_TEST_SUITE_P(InstructionSets, TileGemm, testing::ValuesIn(hwy::SupportedAndGeneratedTargets()),
                          [](const auto& info) { return std::string(hwy::TargetName(info.param)); });
 
