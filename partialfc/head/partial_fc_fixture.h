@@ -1,0 +1,70 @@
+// What the tests of PartialFC share: layers to test, random batches, rows of centers. For tests only.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <ostream>
+#include <vector>
+
+#include "partialfc/base/random.h"
+#include "partialfc/head/partial_fc.h"
+
+namespace partialfc {
+
+// What a test runs: a layer, and the rows each rank brings to a step.
+struct Case {
+  const char* name = "";
+  int64_t classes = 600, dim = 24;
+  double rate = 1;
+  MarginOptions margin;
+  OptimizerOptions optimizer;
+  std::vector<int64_t> batches = {5, 3, 0, 7};  // rows of each quarter of the global batch
+  int steps = 3;
+};
+
+inline void PrintTo(const Case& test, std::ostream* out) { *out << test.name; }
+
+constexpr uint64_t kSeed = 99;
+constexpr double kRate =
+    5e-4;  // small enough that a step does not turn a center round, which would amplify rounding
+
+inline PartialFCOptions options_of(const Case& test) {
+  return {.num_classes = test.classes,
+          .dim = test.dim,
+          .max_batch = 16,
+          .sample_rate = test.rate,
+          .seed = kSeed,
+          .margin = test.margin,
+          .optimizer = test.optimizer};
+}
+
+inline Matrix<float> random_features(int64_t rows, int64_t dim, int64_t step) {
+  Matrix<float> x(rows, dim);
+  RandomStream random(4, Purpose::kSyntheticData, static_cast<uint64_t>(step));
+  for (int64_t i = 0; i < x.size(); ++i) x.data()[i] = static_cast<float>(3 * random.normal());
+  return x;
+}
+
+inline std::vector<int64_t> random_labels(int64_t rows, int64_t classes, int64_t step) {
+  std::vector<int64_t> labels(rows);
+  RandomStream random(5, Purpose::kSyntheticData, static_cast<uint64_t>(step));
+  for (int64_t& label : labels) label = random.below(classes);
+  if (rows > 4) labels[1] = -1, labels[4] = labels[2];  // one row to leave out, one class twice
+  return labels;
+}
+
+inline std::vector<float> record_of(PartialFC& head, int64_t position, ThreadTeam& team) {
+  int64_t slot;
+  head.store().locate(std::span(&position, 1), std::span(&slot, 1), team);
+  std::vector<float> record(head.store().layout().numbers());
+  head.store().read(std::span(&slot, 1), {record.data(), 1, head.store().layout().numbers()});
+  return record;
+}
+
+inline double largest(const double* values, int64_t n) {
+  double most = 1e-12;
+  for (int64_t i = 0; i < n; ++i) most = std::max(most, std::abs(values[i]));
+  return most;
+}
+
+}  // namespace partialfc
