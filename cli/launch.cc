@@ -47,8 +47,8 @@ Launched launched_command(const CLI::App& app, std::vector<std::string> words) {
   if (words.empty())
     fail_usage("no command to launch: write it last, e.g. partialfc launch -np 2 -- train my.toml");
   if (words[0] == "launch") fail_usage("launch cannot start launch: name the ranks' own command");
-  const CLI::App* subcommand = app.get_subcommand_no_throw(words[0]);
-  if (subcommand == nullptr) return {words};
+  const auto has_its_name = [&](const CLI::App* subcommand) { return subcommand->check_name(words[0]); };
+  if (app.get_subcommands(has_its_name).empty()) return {words};
   words.insert(words.begin(), std::filesystem::read_symlink("/proc/self/exe").string());
   return {words, true};
 }

@@ -18,7 +18,10 @@ std::string shell_quoted(std::string_view argument) {
 
 std::string shell_line(const std::vector<std::string>& arguments) {
   std::string line;
-  for (const std::string& argument : arguments) line += (line.empty() ? "" : " ") + shell_quoted(argument);
+  for (const std::string& argument : arguments) {
+    if (!line.empty()) line += ' ';
+    line += shell_quoted(argument);
+  }
   return line;
 }
 
