@@ -36,7 +36,8 @@ class Launch : public ProgramTest {
             "--data.source=synthetic",
             "--data.classes=100",
             "--train.steps=100000000",
-            "--checkpoint.every=20"};
+            "--checkpoint.every=20",
+            "--overwrite"};
   }
   bool wait_for(const std::function<bool()>& condition) {
     for (int i = 0; i < 6000; ++i) {
@@ -149,7 +150,7 @@ TEST_F(Launch, WhatCannotBeIsRefusedAndNothingStarted) {
 TEST_F(Launch, RanksAreLabelledAndArgumentsSurvive) {
   const ChildResult result =
       launch({"-np", "2", "-H", "localhost:2", "-x", "V=a 'b';\"c\" $HOME", "sh", "-c",
-              "printf '%s|' \"$V\" \"$@\"; echo; echo told >&2", "sh", "a b", "it's", "", "$x;*"});
+              "printf '%s|%s|%s|%s|%s|\\n' \"$V\" \"$@\"; echo told >&2", "sh", "a b", "it's", "", "$x;*"});
   expect_done(result);
   for (const char* rank : {"[1,0]", "[1,1]"}) {
     EXPECT_THAT(result.out, HasSubstr(rank + std::string("<stdout>:a 'b';\"c\" $HOME|a b|it's||$x;*|\n")));
@@ -159,14 +160,14 @@ TEST_F(Launch, RanksAreLabelledAndArgumentsSurvive) {
 
 TEST_F(Launch, TheLineOfADryRunRunsInAShell) {
   const std::vector<std::string> words = {"-np",   "2",        "--output-filename",         "the logs",
-                                          "sh",    "-c",       "printf '%s|' \"$@\"; echo", "sh",
+                                          "sh",    "-c",       "printf '%s|%s|\\n' \"$@\"", "sh",
                                           "a 'b'", "\"$HOME\""};
   const ChildResult dry = launch(std::vector<std::string>{"--dry-run"} + words);
   expect_done(dry);
   const ChildResult pasted = ChildProcess({"sh", "-c", dry.out}, {.folder = folder_.path()}).wait();
   expect_done(pasted);
   EXPECT_THAT(pasted.out, HasSubstr("[1,1]<stdout>:a 'b'|\"$HOME\"|\n"));
-  EXPECT_EQ(read_text_file(folder_ / "the logs/1/rank.1/stdout"), "a 'b'|\"$HOME\"|\n");
+  EXPECT_EQ(read_text_file(folder_ / "the logs/1/rank.1/stdout"), "[1,1]<stdout>:a 'b'|\"$HOME\"|\n");
 }
 
 TEST_F(Launch, TheExitCodeIsThatOfTheRankThatFails) {
@@ -205,9 +206,8 @@ TEST_F(Launch, AFailedTrainIsStartedAgainUpToTheLimit) {
 
 // A rank is killed: all start again from the newest checkpoint. Then the launcher is asked to stop.
 TEST_F(Launch, ATrainWhoseRankDiesGoesOnAndASignalSavesAndStopsIt) {
-  write_file_atomically(folder_ / "restarts", "");
   const std::vector<std::string> words =
-      std::vector<std::string>{"launch", "-np", "2", "--max-restarts=3"} + endless_train() + {"--overwrite"};
+      std::vector<std::string>{"launch", "-np", "2", "--max-restarts=3"} + endless_train();
   ChildProcess child({"sh", "-c", "exec " + shell_line(command(words)) + " 2>told"},
                      {.folder = folder_.path()});
   const auto told = [&] { return fs::exists(folder_ / "told") ? read_text_file(folder_ / "told") : ""; };

@@ -81,9 +81,9 @@ TEST_F(LaunchOnTwoHosts, LossesAreThoseOfOneHost) {
 TEST_F(LaunchOnTwoHosts, ArgumentsVariablesAndTheInterfaceReachBoth) {
   TwoHosts hosts(folder_ / "hosts");
   const ChildResult result = launch_from(
-      hosts,
-      {"-np", "2", "-H", both_, "-p", "22", "--network-interface=link0", "-x", "V=a;'b' $HOME", "sh", "-c",
-       "printf '%s|' \"$(hostname)\" \"$(pwd)\" \"$V\" \"$@\"; echo", "sh", "it's \"x\"", "$(y)", ""});
+      hosts, {"-np", "2", "-H", both_, "-p", "22", "--network-interface=link0", "-x", "V=a;'b' $HOME", "sh",
+              "-c", "printf '%s|%s|%s|%s|%s|%s|\\n' \"$(hostname)\" \"$(pwd)\" \"$V\" \"$@\"", "sh",
+              "it's \"x\"", "$(y)", ""});
   expect_done(result);
   for (const int rank : {0, 1})
     EXPECT_THAT(result.out, testing::ContainsRegex(
@@ -99,11 +99,12 @@ TEST_F(LaunchOnTwoHosts, ArgumentsVariablesAndTheInterfaceReachBoth) {
 TEST_F(LaunchOnTwoHosts, SshThatCannotLogInIsToldByItsReason) {
   TwoHosts hosts(folder_ / "hosts");
   expect_refusal(hosts, {"-p", "7"},
-                 second_ + " port 7: connection refused: no sshd listens on that port (connect to host");
+                 second_ + " port 7: connection refused: no sshd listens on that port (ssh: connect to host");
   hosts.change_second_host_key();
-  expect_refusal(hosts, {}, second_ + ": its host key has changed (Host key verification failed.): ");
+  expect_refusal(hosts, {}, second_ + ": its host key has changed (ssh: Host key verification failed.): ");
   hosts.forget_host_keys();
-  expect_refusal(hosts, {}, second_ + ": its host key is not known here (Host key verification failed.): ");
+  expect_refusal(hosts, {},
+                 second_ + ": its host key is not known here (ssh: Host key verification failed.): ");
 }
 
 TEST_F(LaunchOnTwoHosts, AHostThatAsksForAPassword) {
@@ -116,7 +117,7 @@ TEST_F(LaunchOnTwoHosts, EachHostThatCannotBeReachedIsToldAtOnce) {
   TwoHosts hosts(folder_ / "hosts");
   const ChildResult result =
       launch_from(hosts, {"-np", "2", "-H",
-                          fmt::format("{}:1,{},{},{},no-such-host.invalid", both_, TwoHosts::kSilent,
+                          fmt::format("{},{},{},{},no-such-host.invalid", both_, TwoHosts::kSilent,
                                       TwoHosts::kAbsent, TwoHosts::kUnreachable),
                           "true"});
   expect_failure(result, kFailed,

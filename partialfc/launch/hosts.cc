@@ -25,13 +25,13 @@ constexpr int64_t kMostSlots = 65536;
 constexpr std::string_view kNameLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
 
 std::string parse_name(std::string_view name, std::string_view where) {
-  if (name.starts_with('[') ||
-      (name.find(':') != std::string_view::npos && name.find(',') == std::string_view::npos))
-    fail_usage("{}: '{}' is an IPv6 address, which mpirun does not take: write the host's name", where, name);
   if (name.find('@') != std::string_view::npos)
     fail_usage("{}: '{}' names a user: write the host alone, and its User in ~/.ssh/config", where, name);
   if (name.empty() || name.starts_with('-') || name.find_first_not_of(kNameLetters) != std::string_view::npos)
-    fail_usage("{}: '{}' is no host name: letters, digits, '.', '-' and '_', and no '-' first", where, name);
+    fail_usage(
+        "{}: '{}' is no host name: letters, digits, '.', '-' and '_', and no '-' first; mpirun takes no IPv6 "
+        "address",
+        where, name);
   return std::string(name);
 }
 
@@ -45,7 +45,7 @@ int64_t parse_slots(std::string_view digits, std::string_view where) {
 
 // "a:8" or "a"
 Host parse_host(std::string_view text, std::string_view where) {
-  const size_t colon = text.starts_with('[') ? std::string_view::npos : text.rfind(':');
+  const size_t colon = text.rfind(':');
   Host host;
   host.name = parse_name(text.substr(0, colon), where);
   if (colon != std::string_view::npos) host.slots = parse_slots(text.substr(colon + 1), where);

@@ -33,8 +33,8 @@ TEST(Hosts, NamesThatAShellOrSshCouldTakeForSomethingElseAreRefused) {
         << name;
   EXPECT_THAT(message_of([] { parse_hosts("a,"); }), HasSubstr("-H a,: '' is no host name"));
   EXPECT_THAT(message_of([] { parse_hosts("user@a:8"); }), HasSubstr("'user@a' names a user"));
-  for (const char* name : {"[fe80::1]:8", "fe80::1", "::1"})
-    EXPECT_THAT(message_of([&] { parse_hosts(name); }), HasSubstr("is an IPv6 address")) << name;
+  for (const char* name : {"[fe80::1]:8", "fe80::1", "::1", "a:1:1"})
+    EXPECT_THAT(message_of([&] { parse_hosts(name); }), HasSubstr("mpirun takes no IPv6 address")) << name;
 }
 
 TEST(Hosts, SlotsAreWholeNumbersFromOne) {
