@@ -1,7 +1,9 @@
 // partialfc launch on two hosts: the same training as on one, and what it says of a host that cannot take part.
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <sstream>
+#include <thread>
 
 #include "cli/program_fixture.h"
 #include "cli/two_hosts.h"
@@ -94,6 +96,29 @@ TEST_F(LaunchOnTwoHosts, ArgumentsVariablesAndTheInterfaceReachBoth) {
                                 "[ $OMPI_COMM_WORLD_RANK = 0 ] || exit 9; sleep 30"})
                 .exit_code,
             9);
+}
+
+// The cable is pulled while they train: mpirun's keepalive, on either side, finds out.
+TEST_F(LaunchOnTwoHosts, ALinkThatIsCutEndsBothSidesWithinAMinute) {
+  TwoHosts hosts(folder_ / "hosts");
+  ChildProcess child(
+      hosts.on_first(command(std::vector<std::string>{"launch", "-np", "2", "-H", both_} + train_into("run") +
+                             std::vector<std::string>{"--train.steps=100000000", "--train.log_every=1000"})),
+      {.folder = folder_.path()});
+  const fs::path metrics = folder_ / "run/metrics.jsonl";
+  for (int i = 0; i < 6000 && (!fs::exists(metrics) || fs::file_size(metrics) == 0); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  constexpr size_t kSshdAlone = 1;
+  ASSERT_GT(hosts.processes_on_second(), kSshdAlone);
+  hosts.cut_link();
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  const ChildResult result = child.wait(std::chrono::seconds(60));
+  while (hosts.processes_on_second() > kSshdAlone && std::chrono::steady_clock::now() < deadline)
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_EQ(hosts.processes_on_second(), kSshdAlone);
+  EXPECT_NE(result.exit_code, 0);
+  EXPECT_NE(result.exit_code, 137) << "it had to be killed";
+  EXPECT_THAT(result.err, AllOf(HasSubstr("lost communication with a remote daemon"), HasSubstr(second_)));
 }
 
 TEST_F(LaunchOnTwoHosts, SshThatCannotLogInIsToldByItsReason) {

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <functional>
+#include <iterator>
 #include <sstream>
 #include <thread>
 
@@ -25,6 +27,11 @@ ChildResult run(const std::vector<std::string>& command) { return ChildProcess(c
 void must_run(const std::vector<std::string>& command) {
   const ChildResult result = run(command);
   if (result.exit_code != 0) fail("{}: exit code {}: {}", shell_line(command), result.exit_code, result.err);
+}
+
+std::vector<pid_t> processes_in(const std::string& name) {
+  std::istringstream text(run({"ip", "netns", "pids", name}).out);
+  return {std::istream_iterator<pid_t>(text), {}};
 }
 
 void write_program(const fs::path& path, const std::string& text) {
@@ -50,15 +57,21 @@ TwoHosts::TwoHosts(fs::path folder, std::vector<std::pair<fs::path, fs::path>> s
     : folder_(std::move(folder)), second_sees_(std::move(second_sees)) {
   create_folders(folder_ / "bin");
   create_folders("/run/sshd");  // sshd wants it; its service makes it where one runs
-  make_network();
-  make_keys();
-  for (const int host : {1, 2}) start_sshd(host);
+  try {
+    make_network();
+    make_keys();
+    for (const int host : {1, 2}) start_sshd(host);
+  } catch (...) {
+    remove();
+    throw;
+  }
 }
 
-TwoHosts::~TwoHosts() {
+TwoHosts::~TwoHosts() { remove(); }
+
+void TwoHosts::remove() const {
   for (const int host : {1, 2}) {
-    std::istringstream processes(run({"ip", "netns", "pids", name_of(host)}).out);
-    for (pid_t id = 0; processes >> id;) ::kill(id, SIGKILL);
+    for (const pid_t id : processes_in(name_of(host))) ::kill(id, SIGKILL);
     run({"ip", "netns", "del", name_of(host)});
   }
 }
@@ -143,5 +156,7 @@ void TwoHosts::forget_host_keys() { write_file_atomically(folder_ / "known_hosts
 void TwoHosts::change_second_host_key() { write_known_hosts("other"); }
 
 void TwoHosts::cut_link() { must_run({"ip", "-n", name_of(2), "link", "set", "link0", "down"}); }
+
+size_t TwoHosts::processes_on_second() const { return processes_in(name_of(2)).size(); }
 
 }  // namespace partialfc

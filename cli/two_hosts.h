@@ -35,11 +35,13 @@ class TwoHosts {
   void refuse_keys();             // the user's key is no longer welcome
   void forget_host_keys();        // known_hosts is empty
   void change_second_host_key();  // known_hosts holds another for the second host
-  void cut_link();                // each host's packets get lost from now on
+  void cut_link();                // no packet passes from now on
+  size_t processes_on_second() const;
 
  private:
   std::string name_of(int host) const;
   void make_network() const;
+  void remove() const;
   void make_keys() const;
   void write_known_hosts(const std::string& key_of_second) const;
   void start_sshd(int host);

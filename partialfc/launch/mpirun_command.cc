@@ -54,7 +54,7 @@ std::vector<std::string> mpirun_command(const MpirunOptions& options) {
   add({"--mca", "plm_rsh_args", fmt::format("{}", fmt::join(ssh_options(options.ssh_port), " "))});
   // From here to each host, as it was checked, and not from host to host.
   add({"--mca", "plm_rsh_no_tree_spawn", "1"});
-  // A host that has vanished is noticed after 15 + 5·6 = 45 s.
+  // A host that has vanished is noticed within 15 + 5·6 = 45 s.
   add({"--mca", "oob_tcp_keepalive_time", "15"});
   add({"--mca", "oob_tcp_keepalive_intvl", "5"});
   add({"--mca", "oob_tcp_keepalive_probes", "6"});
