@@ -58,6 +58,8 @@ void Request::settle() noexcept {
 
 void Communicator::Options::check() const {
   if (timeout.count() <= 0) fail_usage("communication time-out {} ms: must be positive", timeout.count());
+  if (heartbeat.count() != 0 && heartbeat < std::chrono::seconds(1))
+    fail_usage("heartbeat {} ms: must be at least 1000, or 0 for none", heartbeat.count());
 }
 
 void Communicator::check_parts(Collective collective, size_t part, size_t whole) const {

@@ -9,7 +9,9 @@
 // inputs, equal bits, and the same bits on every rank.
 //
 // A rank that does not arrive within Options::timeout makes the others' wait() throw TimeoutError,
-// which names the operation and the late ranks. Among ranks that are threads (thread_ranks.h) the
+// which names the operation and the late ranks. A process that is not heard of for
+// Options::heartbeat makes them throw LostRankError much sooner, and Options::on_lost ends those that
+// do not wait. Among ranks that are threads (thread_ranks.h) the
 // failure of one makes the others' waits throw Error that names it; among processes (mpi.h) the
 // program ends them with MpiSession::abort.
 #pragma once
@@ -17,6 +19,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -27,6 +30,12 @@
 namespace partialfc {
 
 class TimeoutError : public Error {
+ public:
+  using Error::Error;
+};
+
+// A rank is dead, stopped or cut off from this one: the group is of no more use.
+class LostRankError : public Error {
  public:
   using Error::Error;
 };
@@ -79,7 +88,18 @@ class Communicator {
  public:
   struct Options {
     std::chrono::milliseconds timeout = std::chrono::minutes(10);  // of a wait; positive
-    void check() const;                                            // throws UsageError
+
+    // Of processes; ranks that are threads of one need none of it. The functions are called from a
+    // thread of the communicator's own.
+    // Silence of a rank's progress thread that is fatal; 0: none, else at least a second.
+    std::chrono::milliseconds heartbeat = std::chrono::seconds(30);
+    // Told where a rank has waited for long: who waits for whom. On one rank.
+    std::function<void(const std::string& line)> on_long_wait;
+    // Told a LostRankError's message some seconds after the loss, if this process still runs then:
+    // to end it, whatever it does. MPI is not to be called any more.
+    std::function<void(const std::string& why)> on_lost;
+
+    void check() const;  // throws UsageError
   };
 
   explicit Communicator(std::string name) : name_(std::move(name)) {}
