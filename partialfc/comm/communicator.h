@@ -76,9 +76,11 @@ class [[nodiscard]] Request {
   void wait();
 
  private:
+  friend class Communicator;
   void settle() noexcept;
 
   std::unique_ptr<Operation> operation_;
+  std::shared_ptr<double> waited_;  // its channel's waited_seconds()
   int exceptions_at_start_ = 0;
 };
 
@@ -148,6 +150,8 @@ class Communicator {
   std::unique_ptr<Communicator> open_channel(const std::string& name);
 
   const Traffic& traffic() const { return traffic_; }
+  // That this rank has spent in wait() of this channel's requests.
+  double waited_seconds() const { return *waited_; }
 
  protected:
   // Starts one operation among two ranks or more.
@@ -161,6 +165,7 @@ class Communicator {
 
   std::string name_;
   Traffic traffic_;
+  std::shared_ptr<double> waited_ = std::make_shared<double>(0);
 };
 
 }  // namespace partialfc
