@@ -81,12 +81,12 @@ int report_errors(const std::function<int()>& body) {
 
 int run_as_rank(const Patience& patience, const std::function<int(Communicator&)>& body) {
   const auto ending = std::make_shared<std::atomic<bool>>(false);  // so that one thread alone says why
-  const auto milliseconds = [](double seconds, int64_t least) {
-    return std::chrono::milliseconds(std::max<int64_t>(least, std::llround(seconds * 1000)));
+  const auto milliseconds = [](double seconds) {
+    return std::chrono::milliseconds(static_cast<int64_t>(std::ceil(seconds * 1000)));
   };
   const Communicator::Options options{
-      .timeout = milliseconds(patience.timeout, 1),
-      .heartbeat = milliseconds(patience.heartbeat, 0),
+      .timeout = milliseconds(patience.timeout),
+      .heartbeat = milliseconds(patience.heartbeat),
       .on_long_wait = [](const std::string& line) { fmt::print(stderr, "{}\n", line); },
       .on_lost =
           [ending](const std::string& why) {

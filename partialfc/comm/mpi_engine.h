@@ -43,6 +43,9 @@ class MpiEngine {
     int64_t number = 0;  // on the channel, the first being #1
     CollectiveCall call;
     std::optional<Clock::time_point> waited_since;
+    double seconds_waited() const {
+      return std::chrono::duration<double>(Clock::now() - *waited_since).count();
+    }
     TraceLane* lane = nullptr;  // the channel's
     int64_t began = 0;          // as TraceLane::begin()
   };
