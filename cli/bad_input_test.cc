@@ -37,6 +37,12 @@ TEST_F(BadInput, ARecipeWithATypo) {
                  {"r.toml:21: unknown key 'checkpoint.evrey'; did you mean 'checkpoint.every'?"});
 }
 
+TEST_F(BadInput, AHeartbeatThatIsTooShort) {
+  for (const char* heartbeat : {"0.5", "0.0001"})
+    expect_failure(train({fmt::format("--heartbeat={}", heartbeat)}), kWrongUsage,
+                   {"heartbeat ", " ms: must be at least 1000, or 0 for none"});
+}
+
 TEST_F(BadInput, AnEmptyRec) {
   write("set/train.rec", "");
   expect_failure(train(), kFailed, {"set/train.rec: holds no records"});

@@ -148,7 +148,7 @@ int bench_head(const HeadArguments& given) {
       print_table(arguments, figures);
     return kDone;
   };
-  if (under_mpi) return run_as_rank(600, body);
+  if (under_mpi) return run_as_rank({}, body);
   run_ranks(given.ranks, [&](Communicator& world) { body(world); });
   return kDone;
 }

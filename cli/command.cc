@@ -5,10 +5,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <csignal>
 #include <cstdio>
+#include <memory>
 #include <new>
 #include <thread>
 
@@ -56,6 +58,15 @@ void print_failure(const std::string& rank, const Failure& failure) {
   fmt::print(stderr, "partialfc: {}{}\n", rank, failure.message);
 }
 
+// For when the end itself may hang: an abort asks mpirun's daemon, a message goes through it, destructors and exit
+// handlers wait for other ranks.
+void end_within_seconds(int exit_code) {
+  std::thread([exit_code] {
+    std::this_thread::sleep_for(std::chrono::seconds(5));
+    ::_exit(exit_code);
+  }).detach();
+}
+
 }  // namespace
 
 int report_errors(const std::function<int()>& body) {
@@ -68,9 +79,22 @@ int report_errors(const std::function<int()>& body) {
   }
 }
 
-int run_as_rank(double timeout_seconds, const std::function<int(Communicator&)>& body) {
+int run_as_rank(const Patience& patience, const std::function<int(Communicator&)>& body) {
+  const auto ending = std::make_shared<std::atomic<bool>>(false);  // so that one thread alone says why
+  const auto milliseconds = [](double seconds) {
+    return std::chrono::milliseconds(static_cast<int64_t>(std::ceil(seconds * 1000)));
+  };
   const Communicator::Options options{
-      .timeout = std::chrono::milliseconds(std::max<int64_t>(1, std::llround(timeout_seconds * 1000)))};
+      .timeout = milliseconds(patience.timeout),
+      .heartbeat = milliseconds(patience.heartbeat),
+      .on_long_wait = [](const std::string& line) { fmt::print(stderr, "{}\n", line); },
+      .on_lost =
+          [ending](const std::string& why) {
+            if (ending->exchange(true)) return;
+            end_within_seconds(kFailed);
+            print_failure("", {kFailed, why});
+            ::_exit(kFailed);
+          }};
   if (!MpiSession::launched_by_mpi()) {
     int exit_code = kDone;
     run_ranks(
@@ -82,11 +106,13 @@ int run_as_rank(double timeout_seconds, const std::function<int(Communicator&)>&
     return body(session.world());
   } catch (...) {
     const Failure failure = current_failure();
+    if (ending->exchange(true)) std::this_thread::sleep_for(std::chrono::hours(1));  // another thread ends us
     const int rank = session.world().rank();
     // What is wrong with the recipe or the files is wrong on every rank: let rank 0 say it, once. Its abort ends this
     // rank, by a signal that train may have asked to handle.
     std::signal(SIGTERM, SIG_DFL);
     if (rank != 0) std::this_thread::sleep_for(std::chrono::seconds(1));
+    end_within_seconds(failure.exit_code);
     print_failure(fmt::format("rank {}: ", rank), failure);
     std::fflush(stderr);
     session.abort(failure.exit_code);

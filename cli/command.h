@@ -28,9 +28,16 @@ void add_bench_command(CLI::App& app, Action& action);
 std::vector<std::string> take_launched_command(const CLI::App& app, std::vector<std::string>& arguments);
 void add_launch_command(CLI::App& app, Action& action, const std::vector<std::string>& launched);
 
+// How long a rank bears with another, in seconds.
+struct Patience {
+  double timeout = 600;  // with one that is late
+  double heartbeat =
+      30;  // with one that is not heard of: dead, stopped or cut off; 0: as long as with a late one
+};
+
 // Runs body as one rank: of mpirun's or srun's world where they started this process, else alone. An error is printed
-// once, ends all ranks, and becomes the exit code.
-int run_as_rank(double timeout_seconds, const std::function<int(Communicator&)>& body);
+// once, ends all ranks, and becomes the exit code; where the other ranks are out of reach, this one ends all the same.
+int run_as_rank(const Patience& patience, const std::function<int(Communicator&)>& body);
 
 // Runs body and turns an exception into a line on standard error and an exit code.
 int report_errors(const std::function<int()>& body);

@@ -1,4 +1,5 @@
 // The program on several ranks, as mpirun starts them.
+#include <fmt/ranges.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -6,7 +7,10 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <set>
+#include <sstream>
 #include <thread>
 
 #include "cli/program_fixture.h"
@@ -15,6 +19,7 @@
 namespace partialfc {
 namespace {
 
+namespace fs = std::filesystem;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -38,6 +43,32 @@ class Mpirun : public ProgramTest {
   }
   ChildResult run_all(const std::vector<std::string>& command) {
     return ChildProcess(command, {.folder = folder_.path()}).wait();
+  }
+  std::filesystem::path metrics() const { return folder_ / "run/metrics.jsonl"; }
+  // Until the run has taken a step.
+  void wait_for_metrics() {
+    for (int i = 0; i < 3000 && (!fs::exists(metrics()) || fs::file_size(metrics()) == 0); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  std::vector<double> losses() {
+    std::istringstream text(read_text_file(metrics()));
+    std::vector<double> losses;
+    for (std::string line; std::getline(text, line);)
+      if (const auto values = nlohmann::json::parse(line); values.contains("loss"))
+        losses.push_back(values["loss"]);
+    return losses;
+  }
+  // The process that runs here as that rank; 0: there is none.
+  pid_t process_of_rank(int rank) {
+    for (const auto& process : fs::directory_iterator("/proc")) {
+      std::error_code ignored;  // it may end meanwhile
+      if (fs::read_symlink(process.path() / "cwd", ignored) != fs::canonical(folder_.path())) continue;
+      std::ifstream file(process.path() / "environ");
+      for (std::string variable; std::getline(file, variable, '\0');)
+        if (variable == fmt::format("OMPI_COMM_WORLD_RANK={}", rank))
+          return std::stoi(process.path().filename());
+    }
+    return 0;
   }
 };
 
@@ -84,6 +115,46 @@ TEST_F(Mpirun, MoreRanksThanClassesIsToldOnce) {
   expect_failure(run_all(train_on(3)), kWrongUsage, {"rank 0: 3 ranks for 2 classes", "start fewer ranks"});
 }
 
+// Rank 1 runs in a shell that stops it, most of the time: the steps are those of one rank, and rank 1 is named.
+TEST_F(Mpirun, ASlowRankTakesTheSameStepsAndIsNamed) {
+  std::vector<LabelledImage>
+      images;  // each half of a batch is the same, so BatchNorm finds the same statistics
+  for (int repeat = 0; repeat < 6; ++repeat)
+    for (const int64_t label : {7, 11}) images.push_back(draw_image(label, 0));
+  write_images(images, 19);  // classes that two ranks cannot share evenly
+  const std::vector<std::string> changes = {"--train.steps=12", "--data.shuffle=false", "--augment.mirror=0"};
+  const std::string options = fmt::format(" train r.toml -o run --threads=1 {}", fmt::join(changes, " "));
+  const std::string slowly =
+      PARTIALFC_PROGRAM + options +
+      " & p=$!; while kill -STOP $p 2>/dev/null; do sleep 0.08; kill -CONT $p; sleep 0.02; done; wait $p";
+  const ChildResult result = run_all(
+      mpirun({"-np", "1", "sh", "-c", PARTIALFC_PROGRAM + options, ":", "-np", "1", "sh", "-c", slowly}));
+  expect_done(result);
+  EXPECT_THAT(result.err, HasSubstr("; rank 1 is the slowest: without it a step could be "));
+  const std::vector<double> together = losses();
+  std::vector<std::string> alone = changes;
+  alone.push_back("--overwrite");
+  expect_done(train(alone));
+  const std::vector<double> expected = losses();
+  ASSERT_EQ(together.size(), 12u);
+  ASSERT_EQ(expected.size(), 12u);
+  for (size_t i = 0; i < 12; ++i) EXPECT_NEAR(together[i], expected[i], 5e-3 * expected[i]) << "step " << i;
+}
+
+TEST_F(Mpirun, AStoppedRankIsLostWithinItsHeartbeat) {
+  ChildProcess child(train_on(2, {"--data.source=synthetic", "--data.classes=100", "--train.steps=1000000",
+                                  "--heartbeat=2"}),
+                     {.folder = folder_.path()});
+  wait_for_metrics();
+  const pid_t rank = process_of_rank(1);
+  ASSERT_GT(rank, 0);
+  ::kill(rank, SIGSTOP);
+  const ChildResult result = child.wait();
+  expect_failure(
+      result, kFailed,
+      {"rank 0: rank 1 on host ", " has not been heard of for 2 s: ", "rank 0 waits for rank 1 in "});
+}
+
 TEST_F(Mpirun, AnErrorOfOneRankEndsAllWithinSecondsWithItsReasonOnce) {
   write_images(draw_classes(20, 6), 20);
   const std::vector<std::string> good = {"-np", "1",   PARTIALFC_PROGRAM, "train", "r.toml",
@@ -121,10 +192,7 @@ TEST_F(Mpirun, ARankThatIsBoundToFewerCoresThanItsShareIsTold) {
 TEST_F(Mpirun, ASignalToMpirunSavesAndStopsAllRanks) {
   ChildProcess child(train_on(2, {"--data.source=synthetic", "--data.classes=100", "--train.steps=1000000"}),
                      {.folder = folder_.path()});
-  const auto metrics = folder_ / "run/metrics.jsonl";
-  for (int i = 0; i < 3000 && (!std::filesystem::exists(metrics) || std::filesystem::file_size(metrics) == 0);
-       ++i)
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  wait_for_metrics();
   child.send(SIGUSR1);  // the one that mpirun hands on
   const ChildResult stopped = child.wait();
   EXPECT_EQ(stopped.exit_code, kStoppedAfterSaving) << stopped.err;

@@ -35,7 +35,7 @@ struct TrainArguments {
   std::string recipe, output, trace;
   bool resume = false, overwrite = false;
   int threads = 0;
-  double timeout = 600;
+  Patience patience;
   std::string precision;
 };
 
@@ -84,7 +84,7 @@ void write_trace(const Trace& trace, const std::filesystem::path& path, Communic
 int train(const TrainArguments& arguments, const std::vector<std::string>& rest) {
   if (arguments.resume && arguments.overwrite) fail_usage("--resume and --overwrite exclude each other");
   for (const int signal_number : {SIGINT, SIGTERM, SIGUSR1}) std::signal(signal_number, request_stop);
-  return run_as_rank(arguments.timeout, [&](Communicator& world) {
+  return run_as_rank(arguments.patience, [&](Communicator& world) {
     std::vector<std::string> overrides = overrides_of(rest);
     if (!arguments.precision.empty()) overrides.push_back("train.precision=" + arguments.precision);
     const Recipe recipe = read_recipe(arguments.recipe, overrides);
@@ -118,9 +118,16 @@ void add_train_command(CLI::App& app, Action& action) {
   command->add_option("--threads", arguments->threads, "Threads of a rank; 0: cores / ranks on the host")
       ->capture_default_str()
       ->check(CLI::Range(0, 4096));
-  command->add_option("--timeout", arguments->timeout, "Seconds to wait for a late rank")
+  command->add_option("--timeout", arguments->patience.timeout, "Seconds to wait for a late rank")
       ->capture_default_str()
       ->check(CLI::Range(0.001, 1e9));
+  command
+      ->add_option(
+          "--heartbeat", arguments->patience.heartbeat,
+          "Seconds after which a rank that is not heard of, even by its progress thread, is taken for lost; "
+          "at least 1, or 0: never")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 1e9));
   command->add_option("--precision", arguments->precision, "fp32, bf16 or auto: in place of train.precision");
   command->add_option("--trace", arguments->trace,
                       "Write what each thread did when, for chrome://tracing or ui.perfetto.dev");

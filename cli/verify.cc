@@ -39,7 +39,7 @@ void refuse_equal_names(const std::vector<std::string>& packs) {
 }
 
 int verify(const VerifyArguments& arguments) {
-  return run_as_rank(600, [&](Communicator& world) {
+  return run_as_rank({}, [&](Communicator& world) {
     refuse_equal_names(arguments.packs);
     std::vector<VerificationPack> packs;  // before the model: a bad pack is told at once
     for (const std::string& path : arguments.packs) packs.push_back(read_verification_pack(path));

@@ -199,9 +199,11 @@ void check_whole(const Recipe& recipe, const std::string& where) {
   if ((recipe.train.steps > 0) == (recipe.train.epochs > 0))
     fail_usage("{}: give either train.steps or train.epochs (steps = {}, epochs = {})", where,
                recipe.train.steps, recipe.train.epochs);
-  if (recipe.train.micro_batches > recipe.train.global_batch)
-    fail_usage("{}: train.micro_batches = {} is more than train.global_batch = {}", where,
-               recipe.train.micro_batches, recipe.train.global_batch);
+  if ((recipe.train.global_batch > 0) == (recipe.train.batch_per_rank > 0))
+    fail_usage(
+        "{}: give either train.global_batch or train.batch_per_rank, the other is 0 (global_batch = {}, "
+        "batch_per_rank = {})",
+        where, recipe.train.global_batch, recipe.train.batch_per_rank);
 }
 
 }  // namespace
@@ -209,9 +211,16 @@ void check_whole(const Recipe& recipe, const std::string& where) {
 Recipe parse_recipe(const std::string& toml, const std::string& where,
                     const std::filesystem::path& base_folder, std::span<const std::string> overrides) {
   Recipe recipe;
-  assign_fields(recipe, parse_toml(toml, where), {where, base_folder});
+  bool global_batch_given = false;
+  const auto assign_all = [&](const toml::table& table, const Origin& origin) {
+    assign_fields(recipe, table, origin);
+    global_batch_given = global_batch_given || table.at_path("train.global_batch").node() != nullptr;
+  };
+  assign_all(parse_toml(toml, where), {where, base_folder});
   for (const std::string& text : overrides)
-    assign_fields(recipe, parse_override(text), {"--" + text, std::filesystem::current_path(), false});
+    assign_all(parse_override(text), {"--" + text, std::filesystem::current_path(), false});
+  if (recipe.train.batch_per_rank > 0 && !global_batch_given)
+    recipe.train.global_batch = 0;  // not its default
   check_whole(recipe, where);
   return recipe;
 }

@@ -57,8 +57,10 @@ struct Recipe {
   struct Train {
     int64_t steps = 0;  // or
     double epochs = 0;
-    int64_t global_batch = 128;      // over all ranks
-    int64_t micro_batches = 1;       // the batch goes through the backbone in so many parts
+    int64_t global_batch = 128;  // over all ranks; or
+    int64_t batch_per_rank = 0;  // times the ranks there are
+    int64_t micro_batches =
+        1;  // a rank's batch goes through the backbone in so many parts; 0: as memory asks
     std::string precision = "auto";  // fp32 | bf16 | auto
     bool channels_last = true;
     int64_t seed = 1;

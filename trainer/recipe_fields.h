@@ -84,7 +84,7 @@ void for_each_field(Recipe& r, Visitor&& visit) {
   visit("optimizer.name", r.optimizer.name, one_of({"sgd", "adamw"}), "of backbone and centers");
   visit("optimizer.learning_rate", r.optimizer.learning_rate, Limits{0, 1e3}, "highest of the schedule");
   visit("optimizer.reference_batch", r.optimizer.reference_batch, not_negative,
-        "scale the rate by global_batch over this; 0: do not");
+        "scale the rate by the global batch over this; 0: do not");
   visit("optimizer.momentum", r.optimizer.momentum, Limits{0, 0.9999}, "sgd");
   visit("optimizer.weight_decay", r.optimizer.weight_decay, Limits{0, 1}, "");
   visit("optimizer.beta1", r.optimizer.beta1, Limits{0, 0.9999}, "adamw");
@@ -102,9 +102,10 @@ void for_each_field(Recipe& r, Visitor&& visit) {
 
   visit("train.steps", r.train.steps, not_negative, "length of the run; or");
   visit("train.epochs", r.train.epochs, Limits{0, 1e9}, "length of the run");
-  visit("train.global_batch", r.train.global_batch, positive, "samples of a step, over all ranks");
-  visit("train.micro_batches", r.train.micro_batches, positive,
-        "parts in which a rank's batch goes through the backbone");
+  visit("train.global_batch", r.train.global_batch, not_negative, "samples of a step, over all ranks; or");
+  visit("train.batch_per_rank", r.train.batch_per_rank, not_negative, "samples of a step on each rank");
+  visit("train.micro_batches", r.train.micro_batches, not_negative,
+        "parts in which a rank's batch goes through the backbone; 0: as many as memory asks for");
   visit("train.precision", r.train.precision, one_of({"auto", "fp32", "bf16"}),
         "of the backbone; auto: bf16 where the CPU has it");
   visit("train.channels_last", r.train.channels_last, any, "memory layout of activations");

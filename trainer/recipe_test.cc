@@ -163,8 +163,10 @@ TEST(Recipe, WhatIsMissingOrContradictoryIsRefused) {
   EXPECT_THAT(whole("train.steps = 1\ndata.source = \"synthetic\"\n"), HasSubstr("data.classes is missing"));
   EXPECT_THAT(whole("data.path = \"x\"\n"), HasSubstr("either train.steps or train.epochs"));
   EXPECT_THAT(refusal("train.epochs = 2\n"), HasSubstr("(steps = 10, epochs = 2)"));
-  EXPECT_THAT(refusal("train.global_batch = 4\ntrain.micro_batches = 5\n"),
-              HasSubstr("train.micro_batches = 5 is more than train.global_batch = 4"));
+  EXPECT_THAT(refusal("train.global_batch = 4\ntrain.batch_per_rank = 5\n"),
+              HasSubstr("r.toml: give either train.global_batch or train.batch_per_rank, the other is 0 "
+                        "(global_batch = 4, batch_per_rank = 5)"));
+  EXPECT_THAT(refusal("train.global_batch = 0\n"), HasSubstr("(global_batch = 0, batch_per_rank = 0)"));
   EXPECT_THAT(message_of([] { read_recipe("/nowhere/r.toml", {}); }), HasSubstr("/nowhere/r.toml"));
 }
 
@@ -202,17 +204,30 @@ TEST(Recipe, EveryFieldGoesThroughTomlAndBack) {
   for_each_field(changed, ChangeField{});
   changed.data.channels = 1;
   changed.train.epochs = 0;
+  changed.train.batch_per_rank = 0;
   auto values = values_of(changed);
   for (const auto& [name, value] : values_of(Recipe{}))
-    if (name != "train.epochs") {
+    if (name != "train.epochs" && name != "train.batch_per_rank") {
       EXPECT_NE(values.at(name), value) << name;
     }
   EXPECT_EQ(values_of(parse_recipe(to_toml(changed), "r.toml", "/elsewhere", {})), values);
 
   changed.train.epochs = 1.0 / 3;  // all digits
   changed.train.steps = 0;
+  changed.train.batch_per_rank = 5;
+  changed.train.global_batch = 0;
   values = values_of(changed);
   EXPECT_EQ(values_of(parse_recipe(to_toml(changed), "r.toml", "/elsewhere", {})), values);
+}
+
+TEST(Recipe, ABatchPerRankTakesThePlaceOfTheDefaultGlobalBatch) {
+  EXPECT_EQ(parse("").train.global_batch, 128);
+  EXPECT_EQ(parse("train.batch_per_rank = 64\n").train.global_batch, 0);
+  EXPECT_EQ(parse("train.global_batch = 96\n", {"train.batch_per_rank=64", "train.global_batch=0"})
+                .train.batch_per_rank,
+            64);
+  EXPECT_THAT(refusal("train.global_batch = 96\n", {"train.batch_per_rank=64"}),
+              HasSubstr("(global_batch = 96, batch_per_rank = 64)"));
 }
 
 TEST(Recipe, HelpNamesEveryKeyWithItsDefault) {

@@ -8,9 +8,11 @@
 
 #include "partialfc/base/error.h"
 #include "partialfc/base/file.h"
+#include "partialfc/base/process_memory.h"
 #include "partialfc/base/trace.h"
 #include "partialfc/data/loader.h"
 #include "partialfc/data/synthetic_stream.h"
+#include "partialfc/models/activations.h"
 #include "trainer/load_model.h"
 
 namespace partialfc {
@@ -42,13 +44,6 @@ MarginOptions margin_options(const Recipe::Head& h) {
           .filter_above = static_cast<float>(h.filter_above)};
 }
 
-double base_rate(const Recipe& recipe) {
-  const Recipe::Optimizer& o = recipe.optimizer;
-  if (o.reference_batch == 0) return o.learning_rate;
-  return o.learning_rate * static_cast<double>(recipe.train.global_batch) /
-         static_cast<double>(o.reference_batch);
-}
-
 MatrixView<const float> view_of(const torch::Tensor& t) {
   return {t.data_ptr<float>(), t.size(0), t.size(1)};
 }
@@ -59,16 +54,10 @@ Trainer::Trainer(const Recipe& recipe, Communicator& world, const TrainOptions& 
     : recipe_(recipe),
       options_(options),
       world_(world),
+      world_batch_(batch_in_world(recipe, world.size())),
       head_channel_(world.open_channel("head")),
       gradient_channel_(world.open_channel("gradients")),
       team_(options.threads) {
-  const int64_t batch = recipe.train.global_batch, parts = world.size() * recipe.train.micro_batches;
-  if (batch < 2 * parts)  // BatchNorm of embeddings needs the variance of two rows
-    fail_usage(
-        "train.global_batch = {} cannot be shared by {} rank{} x {} micro-batch{}, 2 images each: make it at "
-        "least {}",
-        batch, world.size(), world.size() == 1 ? "" : "s", recipe.train.micro_batches,
-        recipe.train.micro_batches == 1 ? "" : "es", 2 * parts);
   torch::set_num_threads(options.threads);
   name_trace_thread(world.rank(), "trainer");
   head_thread_.add(TaskThreads::Order::kInTurn,
@@ -91,7 +80,7 @@ Trainer::Trainer(const Recipe& recipe, Communicator& world, const TrainOptions& 
   head_ = std::make_unique<PartialFC>(
       PartialFCOptions{.num_classes = num_classes_,
                        .dim = recipe.backbone.embedding,
-                       .max_batch = (batch + world.size() - 1) / world.size(),
+                       .max_batch = world_batch_.largest_share(),
                        .sample_rate = recipe.head.sample_rate,
                        .seed = static_cast<uint64_t>(recipe.train.seed),
                        .precision = precision_of(recipe.head.precision),
@@ -99,6 +88,7 @@ Trainer::Trainer(const Recipe& recipe, Communicator& world, const TrainOptions& 
                        .optimizer = optimizer_options(recipe.optimizer),
                        .file_store = file_store_options(recipe.head, options.output)},
       *head_channel_, team_);
+  if (recipe.train.micro_batches == 0) choose_micro_batches();
   saver_ = std::make_unique<CheckpointSaver>(options.output, recipe.checkpoint.keep, *head_, world, team_);
   total_steps_ = steps_in_all();
   if (options.start == StartMode::kResume) resume();
@@ -125,20 +115,38 @@ void Trainer::open_data() {
   }
 }
 
+// So that the activations fit into four fifths of this rank's share of the memory that the centers leave.
+void Trainer::choose_micro_batches() {
+  const CenterStore& store = head_->store();
+  const double centers = recipe_.head.store == "file"
+                             ? recipe_.head.store_memory * (1 << 30)
+                             : static_cast<double>(store.positions().size() * store.layout().bytes());
+  const double free = static_cast<double>(available_memory()) / world_.ranks_on_host() - centers;
+  const int64_t image = activation_bytes(network_->graph(), network_->options().precision);
+  std::array<int64_t, 1> parts = {
+      micro_batches_within(static_cast<int64_t>(0.8 * free), image, world_batch_.global / world_.size())};
+  world_.all_reduce(std::span<int64_t>(parts), ReduceOp::kMax).wait();
+  world_batch_.micro_batches = parts[0];
+  const double share = static_cast<double>(world_batch_.largest_share() * image);
+  tell(fmt::format("memory: {:.2f} GiB a rank for activations, which take about {:.2f} GiB in {} part{}",
+                   free / (1 << 30), share / static_cast<double>(parts[0]) / (1 << 30), parts[0],
+                   parts[0] == 1 ? "" : "s"));
+}
+
 // Epochs count samples: a run resumed with another batch ends where it would have ended.
 int64_t Trainer::steps_in_all() const {
   if (recipe_.train.steps > 0) return recipe_.train.steps;
   const double samples_left =
       recipe_.train.epochs * static_cast<double>(dataset_size_) - static_cast<double>(samples_);
-  return step_ + static_cast<int64_t>(std::ceil(std::max(0.0, samples_left) /
-                                                static_cast<double>(recipe_.train.global_batch)));
+  return step_ + static_cast<int64_t>(
+                     std::ceil(std::max(0.0, samples_left) / static_cast<double>(world_batch_.global)));
 }
 
 TrainOutcome Trainer::run() {
   const StreamOptions stream{.height = static_cast<int>(recipe_.data.height),
                              .width = static_cast<int>(recipe_.data.width),
                              .channels = static_cast<int>(recipe_.data.channels),
-                             .global_batch = recipe_.train.global_batch,
+                             .global_batch = world_batch_.global,
                              .world_size = world_.size(),
                              .rank = world_.rank(),
                              .start_position = samples_,
@@ -180,6 +188,7 @@ TrainOutcome Trainer::run() {
 // One step: embed, head, backward with the gradients' sum on its way, the centers' step meanwhile, the backbone's.
 void Trainer::train_step() {
   const TraceSpan span("step");
+  const double waited_before = waited_for_ranks();
   stream_->next(batch_);
   // Whether any rank was asked to stop, or still writes its centers: on its way while the step runs.
   std::array<float, 2> votes = {options_.stop != nullptr && *options_.stop ? 1.0f : 0.0f,
@@ -188,7 +197,7 @@ void Trainer::train_step() {
   const Shape shape = network_->graph().input();
   const torch::Tensor pixels = torch::from_blob(
       batch_.pixels.data(), {batch_.count, shape.height, shape.width, shape.channels}, torch::kUInt8);
-  const double rate = learning_rate_at(recipe_.schedule, base_rate(recipe_), step_, total_steps_);
+  const double rate = learning_rate_at(recipe_.schedule, world_batch_.learning_rate, step_, total_steps_);
 
   // Embedding moves BatchNorm's statistics before the head sees whether the step is finite.
   const std::vector<torch::Tensor> buffers = network_->copy_buffers();
@@ -211,14 +220,15 @@ void Trainer::train_step() {
   if (saver_->is_under_way() && votes[1] == 0) saver_->commit();
 
   ++step_;
-  samples_ += recipe_.train.global_batch;
+  samples_ += world_batch_.global;
   meter_.add_step(head_step.loss, gradient_norm, head_step.finite && std::isfinite(gradient_norm),
-                  recipe_.train.global_batch, stream_->wait_seconds());
+                  world_batch_.global, stream_->wait_seconds());
+  meter_.add_rank_wait(waited_for_ranks() - waited_before);
   tell_progress(rate);
 }
 
 Network::Pass Trainer::pass_of_rows(int64_t first_row, bool update_statistics) const {
-  const int64_t first_of_rank = batch_share(recipe_.train.global_batch, world_.size(), world_.rank()).first;
+  const int64_t first_of_rank = batch_share(world_batch_.global, world_.size(), world_.rank()).first;
   return {.training = true,
           .update_statistics = update_statistics,
           .step = step_,
@@ -229,7 +239,7 @@ Network::Pass Trainer::pass_of_rows(int64_t first_row, bool update_statistics) c
 // micro-batch at a time. The head sees the whole batch at once, so its gradient is that of the large batch.
 torch::Tensor Trainer::embed_batch(const torch::Tensor& pixels) {
   const TraceSpan span("backbone.forward");
-  const int64_t parts = recipe_.train.micro_batches;
+  const int64_t parts = world_batch_.micro_batches;
   if (parts == 1) return network_->forward(pixels, pass_of_rows(0, true));
   torch::NoGradGuard no_grad;
   std::vector<torch::Tensor> embeddings;
@@ -258,7 +268,7 @@ void Trainer::backward(const torch::Tensor& pixels, torch::Tensor embeddings,
                        const torch::Tensor& gradients) {
   const TraceSpan span("backbone.backward");
   network_->zero_gradients();
-  const int64_t parts = recipe_.train.micro_batches;
+  const int64_t parts = world_batch_.micro_batches;
   for (int64_t i = 0; i < parts; ++i) {
     const Range rows = part_of(pixels.size(0), parts, i);
     if (parts > 1)

@@ -22,6 +22,7 @@
 #include "trainer/run_folder.h"
 #include "trainer/run_log.h"
 #include "trainer/step_meter.h"
+#include "trainer/world_batch.h"
 
 namespace partialfc {
 
@@ -50,6 +51,7 @@ class Trainer {
   };
 
   void open_data();
+  void choose_micro_batches();
   int64_t steps_in_all() const;
   void resume();
   void train_step();
@@ -66,12 +68,15 @@ class Trainer {
   void tell_what_is_trained();
   void tell_progress(double learning_rate);
   void tell_how_it_went();
+  void tell_rank_balance();
+  double waited_for_ranks() const;
   bool is_due(int64_t every) const { return every > 0 && step_ % every == 0; }
   bool is_first() const { return world_.rank() == 0; }
 
   const Recipe recipe_;
   const TrainOptions options_;
   Communicator& world_;
+  WorldBatch world_batch_;
   std::unique_ptr<Communicator> head_channel_, gradient_channel_;
   ThreadTeam team_;
 

@@ -1,11 +1,13 @@
 // Saving and resuming a run, and what it tells on the way.
 #include <algorithm>
+#include <array>
 
 #include "partialfc/base/error.h"
 #include "partialfc/base/file.h"
 #include "partialfc/base/trace.h"
 #include "partialfc/checkpoint/center_files.h"
 #include "partialfc/comm/gather_texts.h"
+#include "trainer/rank_balance.h"
 #include "trainer/trainer.h"
 #include "trainer/weights.h"
 
@@ -14,6 +16,7 @@ namespace partialfc {
 namespace {
 
 constexpr const char* kUpdates = "updates";
+constexpr const char* kGlobalBatch = "global_batch";  // with which the checkpoint was reached
 
 // The recipe's values that a checkpoint is bound to: another value needs another run.
 struct BoundValue {
@@ -44,6 +47,7 @@ nlohmann::json Trainer::recipe_in_manifest() const {
   nlohmann::json values;
   for (const BoundValue& bound : bound_values(recipe_, num_classes_, dataset_size_))
     values[bound.key] = bound.value;
+  values[kGlobalBatch] = world_batch_.global;
   values["toml"] = to_toml(recipe_);
   return values;
 }
@@ -88,6 +92,8 @@ void Trainer::resume() {
   total_steps_ = steps_in_all();
   tell(fmt::format("resumed from {} at step {}, sample {} (saved by {} rank{})", folder.string(), step_,
                    samples_, manifest.world_size, manifest.world_size == 1 ? "" : "s"));
+  const int64_t saved_batch = manifest.recipe.value(kGlobalBatch, world_batch_.global);
+  if (saved_batch != world_batch_.global) tell(describe_change(world_batch_, recipe_, saved_batch));
 }
 
 void Trainer::tell(const std::string& text) {
@@ -102,8 +108,9 @@ void Trainer::tell(const std::string& text) {
 void Trainer::tell_what_is_trained() {
   const Graph& graph = network_->graph();
   tell(fmt::format("{} images of {} classes, batch {} on {} rank{} x {} thread{}, {} steps", dataset_size_,
-                   num_classes_, recipe_.train.global_batch, world_.size(), world_.size() == 1 ? "" : "s",
+                   num_classes_, world_batch_.global, world_.size(), world_.size() == 1 ? "" : "s",
                    options_.threads, options_.threads == 1 ? "" : "s", total_steps_));
+  tell(describe(world_batch_, recipe_));
   tell(fmt::format("backbone {}, {:.2f} M parameters, {:.3f} GFLOP an image forward, {} x {} x {} -> {}, {}",
                    recipe_.backbone.name, graph.parameter_count() * 1e-6, graph.forward_flops() * 1e-9,
                    graph.input().channels, graph.input().height, graph.input().width, graph.embedding(),
@@ -128,6 +135,27 @@ void Trainer::tell_progress(double learning_rate) {
   }
 }
 
+double Trainer::waited_for_ranks() const {
+  return world_.waited_seconds() + head_channel_->waited_seconds() + gradient_channel_->waited_seconds();
+}
+
+void Trainer::tell_rank_balance() {
+  const std::array<double, 2> mine = {meter_.total_rank_wait(), meter_.total_seconds()};
+  std::vector<double> all(2 * world_.size()), waited, seconds;
+  world_.all_gather(std::span<const double>(mine), std::span(all)).wait();
+  for (int rank = 0; rank < world_.size(); ++rank) {
+    waited.push_back(all[2 * rank]);
+    seconds.push_back(all[2 * rank + 1]);
+  }
+  const RankBalance balance = rank_balance(waited, seconds);
+  tell(describe(balance));
+  if (is_first())
+    log_->metrics(step_, {{"ranks.wait_least", *std::min_element(balance.waits.begin(), balance.waits.end())},
+                          {"ranks.wait_most", *std::max_element(balance.waits.begin(), balance.waits.end())},
+                          {"ranks.slowest", balance.slowest},
+                          {"ranks.slowest_cost", balance.cost}});
+}
+
 void Trainer::tell_how_it_went() {
   const double seconds = meter_.total_seconds();
   const double waited = seconds > 0 ? meter_.total_wait() / seconds : 0;
@@ -136,6 +164,7 @@ void Trainer::tell_how_it_went() {
                    waited > 0.1 ? "bound by input" : "not bound by input", 100 * waited));
   if (meter_.skipped_steps() > 0)
     tell(fmt::format("{} steps were not finite and changed nothing", meter_.skipped_steps()));
+  if (world_.size() > 1 && meter_.total_steps() > 0) tell_rank_balance();
   const SkipReport& skipped = stream_->skipped();
   const auto reports = gather_texts(world_, skipped.skipped() > 0 ? skipped.summary() : "");
   for (size_t rank = 0; rank < reports.size(); ++rank)

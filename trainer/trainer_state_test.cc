@@ -71,6 +71,26 @@ TEST_F(TrainerTest, WhatTwoRanksSavedOneAndThreeResume) {
   }
 }
 
+TEST_F(TrainerTest, AnotherGlobalBatchIsToldOnResume) {
+  write_images(draw_classes(kClasses, 6));
+  recipe_.train = {
+      .epochs = 1, .global_batch = 0, .batch_per_rank = 24, .precision = "fp32", .seed = 3, .log_every = 1};
+  recipe_.optimizer.reference_batch = 48;
+  recipe_.checkpoint.every = 4;
+  const std::atomic<bool> stop = true;
+  train(recipe_, 1, "run", StartMode::kNew, &stop);
+  resume(recipe_, 2, "run");
+  EXPECT_THAT(
+      told_,
+      AllOf(HasSubstr("at step 1, sample 24 (saved by 1 rank)"),
+            HasSubstr("global batch 48, saved with 24: learning rate 0.1, was 0.05; what the recipe gives "
+                      "in steps"),
+            HasSubstr("batch 48 on 2 ranks x 1 thread, 6 steps")));  // 216 of 240 images are left
+  EXPECT_EQ(read_manifest(checkpoint("run", 6)).samples, 24 + 5 * 48);
+  resume(recipe_, 2, "run");
+  EXPECT_THAT(told_, testing::Not(HasSubstr("saved with")));
+}
+
 TEST_F(TrainerTest, AsManyRanksGoOnBitForBit) {
   write_images(draw_classes(kClasses, 6));
   train(recipe_, 2, "whole");

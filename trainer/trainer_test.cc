@@ -26,6 +26,49 @@ TEST_F(TrainerTest, MicroBatchesAreOneLargeBatch) {
   }
 }
 
+TEST_F(TrainerTest, MicroBatchesAreOneWhereMemorySuffices) {
+  write_images(draw_classes(kClasses, 2));
+  recipe_.train.steps = 1;
+  recipe_.train.micro_batches = 0;
+  train(recipe_, 2, "run");
+  EXPECT_THAT(
+      told_,
+      AllOf(HasSubstr(" GiB a rank for activations, which take about 0.00 GiB in 1 part\n"),
+            HasSubstr("global batch 24 kept on 2 ranks: 12 a rank in 1 micro-batch, learning rate 0.1 ")));
+}
+
+TEST_F(TrainerTest, ABatchPerRankIsTheGlobalBatchOfItsProduct) {
+  write_repeating_images();
+  recipe_.train.steps = 2;
+  recipe_.optimizer.learning_rate = 0.3;
+  recipe_.optimizer.reference_batch = 36;
+  train(recipe_, 2, "kept");
+  recipe_.train.global_batch = 0;
+  recipe_.train.batch_per_rank = 12;
+  train(recipe_, 2, "per_rank");
+  EXPECT_THAT(
+      told_,
+      HasSubstr("batch 12 a rank on 2 ranks: global batch 24, each share in 1 micro-batch, learning rate "
+                "0.3 x 24/36 = 0.2\n"));
+  EXPECT_EQ(losses("per_rank"), losses("kept"));
+  EXPECT_NEAR(metrics("per_rank")[0]["lr"], 0.2, 1e-12);
+}
+
+TEST_F(TrainerTest, HowEvenlyTheRanksWereLoadedIsTold) {
+  write_images(draw_classes(kClasses, 2));
+  recipe_.train.steps = 2;
+  train(recipe_, 3, "run");
+  EXPECT_THAT(told_, HasSubstr("ranks waited for each other "));
+  const nlohmann::json last = metrics("run").back();
+  ASSERT_TRUE(last.contains("ranks.wait_least")) << last;
+  EXPECT_GE(last["ranks.wait_least"], 0);
+  EXPECT_LE(last["ranks.wait_least"], last["ranks.wait_most"]);
+  EXPECT_LE(last["ranks.wait_most"], 1);
+  EXPECT_LT(last["ranks.slowest"], 3);
+  train(recipe_, 1, "alone");
+  EXPECT_FALSE(metrics("alone").back().contains("ranks.slowest"));
+}
+
 TEST_F(TrainerTest, AnyNumberOfRanksTakesTheSameSteps) {
   write_repeating_images();
   recipe_.train.steps = 5;

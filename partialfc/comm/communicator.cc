@@ -30,6 +30,7 @@ Request& Request::operator=(Request&& other) noexcept {
   if (this != &other) {
     settle();
     operation_ = std::move(other.operation_);
+    waited_ = std::move(other.waited_);
     exceptions_at_start_ = other.exceptions_at_start_;
   }
   return *this;
@@ -41,7 +42,11 @@ bool Request::finished() {
 }
 
 void Request::wait() {
-  if (const auto operation = std::move(operation_)) operation->wait();
+  const auto operation = std::move(operation_);
+  if (!operation) return;
+  const auto began = std::chrono::steady_clock::now();
+  operation->wait();
+  if (waited_) *waited_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
 }
 
 void Request::settle() noexcept {
@@ -58,6 +63,8 @@ void Request::settle() noexcept {
 
 void Communicator::Options::check() const {
   if (timeout.count() <= 0) fail_usage("communication time-out {} ms: must be positive", timeout.count());
+  if (heartbeat.count() != 0 && heartbeat < std::chrono::seconds(1))
+    fail_usage("heartbeat {} ms: must be at least 1000, or 0 for none", heartbeat.count());
 }
 
 void Communicator::check_parts(Collective collective, size_t part, size_t whole) const {
@@ -78,7 +85,9 @@ Request Communicator::count_and_start(const CollectiveCall& call) {
     run_alone(call);
     return {};
   }
-  return start(call);
+  Request request = start(call);
+  request.waited_ = waited_;
+  return request;
 }
 
 std::unique_ptr<Communicator> Communicator::open_channel(const std::string& name) {

@@ -9,7 +9,9 @@
 // inputs, equal bits, and the same bits on every rank.
 //
 // A rank that does not arrive within Options::timeout makes the others' wait() throw TimeoutError,
-// which names the operation and the late ranks. Among ranks that are threads (thread_ranks.h) the
+// which names the operation and the late ranks. A process that is not heard of for
+// Options::heartbeat makes them throw LostRankError much sooner, and Options::on_lost ends those that
+// do not wait. Among ranks that are threads (thread_ranks.h) the
 // failure of one makes the others' waits throw Error that names it; among processes (mpi.h) the
 // program ends them with MpiSession::abort.
 #pragma once
@@ -17,6 +19,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -27,6 +30,12 @@
 namespace partialfc {
 
 class TimeoutError : public Error {
+ public:
+  using Error::Error;
+};
+
+// A rank is dead, stopped or cut off from this one: the group is of no more use.
+class LostRankError : public Error {
  public:
   using Error::Error;
 };
@@ -67,9 +76,11 @@ class [[nodiscard]] Request {
   void wait();
 
  private:
+  friend class Communicator;
   void settle() noexcept;
 
   std::unique_ptr<Operation> operation_;
+  std::shared_ptr<double> waited_;  // its channel's waited_seconds()
   int exceptions_at_start_ = 0;
 };
 
@@ -79,7 +90,18 @@ class Communicator {
  public:
   struct Options {
     std::chrono::milliseconds timeout = std::chrono::minutes(10);  // of a wait; positive
-    void check() const;                                            // throws UsageError
+
+    // Of processes; ranks that are threads of one need none of it. The functions are called from a
+    // thread of the communicator's own.
+    // Silence of a rank's progress thread that is fatal; 0: none, else at least a second.
+    std::chrono::milliseconds heartbeat = std::chrono::seconds(30);
+    // Told where a rank has waited for long: who waits for whom. On one rank.
+    std::function<void(const std::string& line)> on_long_wait;
+    // Told a LostRankError's message some seconds after the loss, if this process still runs then:
+    // to end it, whatever it does. MPI is not to be called any more.
+    std::function<void(const std::string& why)> on_lost;
+
+    void check() const;  // throws UsageError
   };
 
   explicit Communicator(std::string name) : name_(std::move(name)) {}
@@ -128,6 +150,8 @@ class Communicator {
   std::unique_ptr<Communicator> open_channel(const std::string& name);
 
   const Traffic& traffic() const { return traffic_; }
+  // That this rank has spent in wait() of this channel's requests.
+  double waited_seconds() const { return *waited_; }
 
  protected:
   // Starts one operation among two ranks or more.
@@ -141,6 +165,7 @@ class Communicator {
 
   std::string name_;
   Traffic traffic_;
+  std::shared_ptr<double> waited_ = std::make_shared<double>(0);
 };
 
 }  // namespace partialfc

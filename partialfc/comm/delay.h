@@ -2,9 +2,11 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "partialfc/comm/collective.h"
 
@@ -15,6 +17,24 @@ struct Position {
   int64_t started = 0;  // operations started, the first being #1
   CollectiveCall last;  // the last of them
   bool ended = false;   // the rank has left the group
+};
+
+// The operation that a rank has waited for longest, as it says itself.
+struct Wait {
+  int channel = -1;  // index; −1: it waits for no rank
+  int64_t number = 0;
+  CollectiveCall call;
+  double seconds = 0;
+};
+
+// What all ranks do; of a rank that does not answer nothing is known.
+struct GroupState {
+  struct Channel {
+    std::string name;
+    std::vector<std::optional<Position>> positions;  // (ranks)
+  };
+  std::vector<std::optional<Wait>> waits;  // (ranks)
+  std::map<int, Channel> channels;         // at least those that a rank waits in
 };
 
 // An operation that a rank waits for.
@@ -32,6 +52,10 @@ std::string describe(const Awaited& awaited);
 // empty where rank r does not answer: "rank 2 has not started it: its last was barrier (#16); rank
 // 3 does not answer (stopped or dead)".
 std::string explain_delay(const Awaited& awaited, std::span<const std::optional<Position>> positions);
+
+// Who waits for whom: "ranks 0, 2 wait for rank 1 in all_reduce(sum) of 64 float32 (#17 of channel head); rank 1 waits
+// for no rank: computing, reading or writing, or held in a debugger".
+std::string explain_waits(const GroupState& state);
 
 // The whole message of a TimeoutError.
 std::string describe_timeout(const Awaited& awaited, std::chrono::milliseconds timeout,

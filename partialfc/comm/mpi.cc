@@ -41,19 +41,18 @@ using Scratch = std::shared_ptr<std::vector<std::byte>>;
 class MpiOperation : public Request::Operation {
  public:
   MpiOperation(std::shared_ptr<MpiEngine> engine, int channel, const std::string& channel_name,
-               const CollectiveCall& call, Scratch received,
-               std::pair<std::shared_ptr<MpiEngine::Pending>, int64_t> started)
+               const CollectiveCall& call, Scratch received, std::shared_ptr<MpiEngine::Pending> pending)
       : engine_(std::move(engine)),
         channel_(channel),
         channel_name_(channel_name),
         call_(call),
         received_(std::move(received)),
-        pending_(std::move(started.first)),
-        number_(started.second) {}
+        pending_(std::move(pending)) {}
 
   ~MpiOperation() override {
-    engine_->abandon(*pending_, fmt::format("rank {} failed before {} (#{} of channel {}) was finished",
-                                            engine_->rank(), describe(call_), number_, channel_name_));
+    engine_->abandon(*pending_,
+                     fmt::format("rank {} failed before {} (#{} of channel {}) was finished", engine_->rank(),
+                                 describe(call_), pending_->number, channel_name_));
   }
 
   bool finished() override {
@@ -74,12 +73,13 @@ class MpiOperation : public Request::Operation {
 
  private:
   void set_deadline() {
-    if (!deadline_) deadline_ = std::chrono::steady_clock::now() + engine_->timeout();
+    if (!deadline_) deadline_ = std::chrono::steady_clock::now() + engine_->options().timeout;
   }
 
   [[noreturn]] void throw_timeout() {
-    const Awaited awaited{channel_name_, engine_->rank(), number_, call_};
-    throw TimeoutError(describe_timeout(awaited, engine_->timeout(), engine_->ask_positions(channel_)));
+    const Awaited awaited{channel_name_, engine_->rank(), pending_->number, call_};
+    throw TimeoutError(
+        describe_timeout(awaited, engine_->options().timeout, engine_->ask_positions(channel_)));
   }
 
   // Second half of reduce_scatter: received_ (size(), n) holds every rank's elements for this one.
@@ -96,7 +96,6 @@ class MpiOperation : public Request::Operation {
   const CollectiveCall call_;
   const Scratch received_;  // null but for reduce_scatter
   const std::shared_ptr<MpiEngine::Pending> pending_;
-  const int64_t number_;
   std::optional<std::chrono::steady_clock::time_point> deadline_;
 };
 
@@ -188,7 +187,8 @@ void initialize_mpi() {
 
 }  // namespace
 
-MpiSession::MpiSession(Communicator::Options options) : exceptions_at_start_(std::uncaught_exceptions()) {
+MpiSession::MpiSession(const Communicator::Options& options)
+    : exceptions_at_start_(std::uncaught_exceptions()) {
   options.check();
   initialize_mpi();
   engine_ = std::make_shared<MpiEngine>(options);

@@ -5,7 +5,8 @@
 // so one progress thread a process drives them while the ranks compute; one lock goes round all MPI
 // calls (measured: no slower than MPI_THREAD_MULTIPLE). The same thread answers the peers' question
 // "how far are you?", even while this rank's own threads compute or hang: that is how a
-// TimeoutError can name the late ranks.
+// TimeoutError can name the late ranks. And it sends heartbeats: a rank that is dead, stopped or cut
+// off is told from one that is slow (Options::heartbeat).
 //
 //   MpiSession session;
 //   try {
@@ -28,7 +29,7 @@ class MpiEngine;
 // be used after it.
 class MpiSession {
  public:
-  explicit MpiSession(Communicator::Options options = {});
+  explicit MpiSession(const Communicator::Options& options = {});
   // Waits for the peers to get here, then finalizes. While an exception unwinds the stack, or after
   // a failed operation, it does neither: the launcher takes a process that ends without
   // MPI_Finalize as failed, and ends its peers.
@@ -41,7 +42,8 @@ class MpiSession {
 
   Communicator& world() { return *world_; }
 
-  // Ends this process and all its peers, at once.
+  // Ends this process and all its peers, at once; where the network is down it may not return and
+  // not end either, so have a way out at hand.
   [[noreturn]] void abort(int exit_code);
 
  private:

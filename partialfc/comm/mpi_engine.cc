@@ -1,5 +1,10 @@
 #include "partialfc/comm/mpi_engine.h"
 
+#include <algorithm>
+
+#include "partialfc/comm/heartbeat.h"
+#include "partialfc/comm/mpi_watch.h"
+
 namespace partialfc {
 namespace {
 
@@ -13,20 +18,22 @@ constexpr milliseconds kIdleInterval(20);
 // How long a waiting rank polls without a pause, and the pause after that.
 constexpr microseconds kPollTime(200);
 constexpr microseconds kPollPause(10);
-constexpr milliseconds kAnswerTime(2000);
-constexpr int kQuestionTag = 0;
+
+std::vector<std::string> hosts_of_all_ranks(int size) {
+  char mine[MPI_MAX_PROCESSOR_NAME] = "";
+  int length = 0;
+  MPI_Get_processor_name(mine, &length);
+  std::vector<char> all(size * sizeof mine);
+  check_mpi(MPI_Allgather(mine, sizeof mine, MPI_CHAR, all.data(), sizeof mine, MPI_CHAR, MPI_COMM_WORLD),
+            "MPI_Allgather");
+  std::vector<std::string> hosts;
+  for (int rank = 0; rank < size; ++rank) hosts.emplace_back(all.data() + rank * sizeof mine);
+  return hosts;
+}
 
 }  // namespace
 
-void check_mpi(int code, const char* function) {
-  if (code == MPI_SUCCESS) return;
-  char text[MPI_MAX_ERROR_STRING] = "";
-  int length = 0;
-  MPI_Error_string(code, text, &length);
-  fail("{} failed: {}", function, std::string(text, length));
-}
-
-MpiEngine::MpiEngine(Communicator::Options options) : timeout_(options.timeout) {
+MpiEngine::MpiEngine(Communicator::Options options) : options_(std::move(options)) {
   MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
   MPI_Comm_size(MPI_COMM_WORLD, &size_);
   MPI_Comm host = MPI_COMM_NULL;
@@ -34,23 +41,34 @@ MpiEngine::MpiEngine(Communicator::Options options) : timeout_(options.timeout) 
             "MPI_Comm_split_type");
   MPI_Comm_size(host, &ranks_on_host_);
   MPI_Comm_free(&host);
-  check_mpi(MPI_Comm_dup(MPI_COMM_WORLD, &status_), "MPI_Comm_dup");
+  hosts_ = hosts_of_all_ranks(size_);
+  neighbours_ = heartbeat_neighbours(rank_, size_);
   progress_ = std::thread([this] { run_progress_thread(); });
+  if (size_ > 1) watch_ = std::make_unique<MpiWatch>(*this);
 }
 
-MpiEngine::~MpiEngine() { end_progress_thread(); }
+MpiEngine::~MpiEngine() { end_threads(); }
 
 int MpiEngine::add_channel(const std::string& name) {
+  Channel channel{.name = name, .lane = std::make_unique<TraceLane>(rank_, "comm " + name)};
+  Pending opening{.call = {Collective::kOpenChannel}};
+  {
+    std::lock_guard lock(mutex_);
+    throw_if_stopped();
+    check_mpi(MPI_Comm_idup(MPI_COMM_WORLD, &channel.communicator, &opening.request), "MPI_Comm_idup");
+  }
+  if (!wait_for(opening, Clock::now() + options_.timeout)) {
+    const std::string why = fmt::format("rank {}: channel {} is not open after {:g} s", rank_, name,
+                                        options_.timeout.count() / 1e3);
+    stop(why);
+    throw TimeoutError(why);
+  }
   std::lock_guard lock(mutex_);
-  throw_if_stopped();
-  Channel channel;
-  check_mpi(MPI_Comm_dup(MPI_COMM_WORLD, &channel.communicator), "MPI_Comm_dup");
-  channel.lane = std::make_unique<TraceLane>(rank_, "comm " + name);
   channels_.push_back(std::move(channel));
   return static_cast<int>(channels_.size()) - 1;
 }
 
-std::pair<std::shared_ptr<MpiEngine::Pending>, int64_t> MpiEngine::start(
+std::shared_ptr<MpiEngine::Pending> MpiEngine::start(
     int channel_index, const CollectiveCall& call, const std::function<int(MPI_Comm, MPI_Request*)>& issue) {
   std::lock_guard lock(mutex_);
   throw_if_stopped();
@@ -59,19 +77,22 @@ std::pair<std::shared_ptr<MpiEngine::Pending>, int64_t> MpiEngine::start(
   channel.position.started += 1;
   channel.position.last = call;
   auto pending = std::make_shared<Pending>();
+  pending->channel = channel_index;
+  pending->number = channel.position.started;
   pending->call = call;
   pending->lane = channel.lane.get();
   pending->began = TraceLane::begin();
   check_mpi(issue(channel.communicator, &pending->request), name_of(call.collective));
   pending_.push_back(pending);
   if (pending_.size() == 1) wake_.notify_one();
-  return {pending, channel.position.started};
+  return pending;
 }
 
 bool MpiEngine::finished(Pending& pending) {
   std::lock_guard lock(mutex_);
   if (!pending.done) {
-    throw_if_stopped();
+    if (!pending.waited_since) pending.waited_since = Clock::now();
+    throw_if_stopped(&pending);
     test(pending);
   }
   return pending.done;
@@ -87,40 +108,11 @@ bool MpiEngine::wait_for(Pending& pending, Clock::time_point deadline) {
   return true;
 }
 
-std::vector<std::optional<Position>> MpiEngine::ask_positions(int channel) {
-  std::vector<std::optional<Position>> positions(size_);
-  std::vector<StatusMessage> answers(size_);
-  std::vector<MPI_Request> requests(size_, MPI_REQUEST_NULL);
-  std::unique_lock lock(mutex_);
-  throw_if_stopped();
-  positions[rank_] = channels_[channel].position;
-  const int answer_tag = next_answer_tag_++;
-  for (int r = 0; r < size_; ++r) {
-    if (r == rank_) continue;
-    check_mpi(MPI_Irecv(&answers[r], sizeof(StatusMessage), MPI_BYTE, r, answer_tag, status_, &requests[r]),
-              "MPI_Irecv");
-    send(r, kQuestionTag, {channel, answer_tag, {}});
-  }
-  int all_here = 0;
-  for (const auto deadline = Clock::now() + kAnswerTime; !all_here && Clock::now() < deadline;) {
-    lock.unlock();
-    std::this_thread::sleep_for(milliseconds(1));
-    lock.lock();
-    throw_if_stopped();
-    check_mpi(MPI_Testall(size_, requests.data(), &all_here, MPI_STATUSES_IGNORE), "MPI_Testall");
-  }
-  for (int r = 0; r < size_; ++r) {
-    if (r == rank_) continue;
-    MPI_Status status{};
-    int cancelled = 0;
-    if (requests[r] != MPI_REQUEST_NULL) {
-      MPI_Cancel(&requests[r]);
-      MPI_Wait(&requests[r], &status);
-      MPI_Test_cancelled(&status, &cancelled);
-    }
-    if (!cancelled) positions[r] = answers[r].position;
-  }
-  return positions;
+// The lock, for whoever must not hang where another thread hangs in MPI.
+std::unique_lock<std::timed_mutex> MpiEngine::lock_soon() {
+  std::unique_lock lock(mutex_, std::chrono::seconds(1));
+  if (!lock) fail("rank {} has been in one MPI call for more than a second", rank_);
+  return lock;
 }
 
 void MpiEngine::stop(const std::string& why) {
@@ -143,16 +135,18 @@ bool MpiEngine::close() {
       advance();
       PFC_CHECK(pending_.empty(), "the MPI session ends before its operations");
       closing_ = true;
-      check_mpi(MPI_Ibarrier(status_, &barrier.request), "MPI_Ibarrier");
+      check_mpi(MPI_Ibarrier(status_.communicator(), &barrier.request), "MPI_Ibarrier");
     }
     all_closed = wait_for(barrier, Clock::time_point::max());
+  } catch (const LostRankError& error) {
+    if (options_.on_lost) options_.on_lost(error.what());
   } catch (const std::exception& error) {
     stop(error.what());
   }
-  end_progress_thread();
+  end_threads();
   if (!all_closed) return false;
   for (Channel& channel : channels_) MPI_Comm_free(&channel.communicator);
-  MPI_Comm_free(&status_);
+  status_.free();
   return true;
 }
 
@@ -171,6 +165,7 @@ void MpiEngine::run_progress_thread() {
     } catch (const std::exception& error) {
       stopped_ = error.what();
     }
+    ++rounds_;
     if (pending_.empty() || !stopped_.empty()) wake_.wait_for(lock, kIdleInterval);
     lock.unlock();
     std::this_thread::sleep_for(kBusyInterval);
@@ -178,7 +173,8 @@ void MpiEngine::run_progress_thread() {
   }
 }
 
-void MpiEngine::end_progress_thread() {
+void MpiEngine::end_threads() {
+  watch_.reset();
   if (!progress_.joinable()) return;
   {
     std::lock_guard lock(mutex_);
@@ -188,8 +184,13 @@ void MpiEngine::end_progress_thread() {
   progress_.join();
 }
 
-void MpiEngine::throw_if_stopped() const {
-  if (!stopped_.empty()) throw Error(stopped_);
+void MpiEngine::throw_if_stopped(const Pending* waited_for) const {
+  if (stopped_.empty()) return;
+  if (stopped_ != lost_) throw Error(stopped_);
+  if (!waited_for || waited_for->channel < 0) throw LostRankError(lost_);
+  throw LostRankError(fmt::format("{}; rank {} has waited {:.0f} s for {} (#{} of channel {})", lost_, rank_,
+                                  waited_for->seconds_waited(), describe(waited_for->call),
+                                  waited_for->number, channels_[waited_for->channel].name));
 }
 
 void MpiEngine::test(Pending& pending) {
@@ -204,38 +205,9 @@ void MpiEngine::advance() {
   for (const auto& pending : pending_)
     if (!pending->done) test(*pending);
   std::erase_if(pending_, [](const auto& pending) { return pending->done; });
-  while (!sent_.empty()) {
-    int flag = 0;
-    check_mpi(MPI_Test(&sent_.front().request, &flag, MPI_STATUS_IGNORE), "MPI_Test");
-    if (!flag) break;
-    sent_.pop_front();
-  }
-  answer_questions();
-}
-
-void MpiEngine::answer_questions() {
-  for (;;) {
-    int asked = 0;
-    MPI_Status from{};
-    check_mpi(MPI_Iprobe(MPI_ANY_SOURCE, kQuestionTag, status_, &asked, &from), "MPI_Iprobe");
-    if (!asked) return;
-    StatusMessage message;
-    check_mpi(MPI_Recv(&message, sizeof(message), MPI_BYTE, from.MPI_SOURCE, kQuestionTag, status_,
-                       MPI_STATUS_IGNORE),
-              "MPI_Recv");
-    // The peer may be on a channel that this rank has yet to open.
-    if (message.channel < static_cast<int>(channels_.size()))
-      message.position = channels_[message.channel].position;
-    message.position.ended = closing_;
-    send(from.MPI_SOURCE, message.answer_tag, message);
-  }
-}
-
-void MpiEngine::send(int rank, int tag, const StatusMessage& message) {
-  SentMessage& sent = sent_.emplace_back();
-  sent.message = message;
-  check_mpi(MPI_Isend(&sent.message, sizeof(StatusMessage), MPI_BYTE, rank, tag, status_, &sent.request),
-            "MPI_Isend");
+  status_.retire_sent();
+  while (const auto message = status_.receive()) receive(*message);
+  if (options_.heartbeat.count() > 0) beat();
 }
 
 }  // namespace partialfc

@@ -1,13 +1,21 @@
-// What a rank says, under mpirun, when another one does not arrive: mpirun -np 3 mpi_failures MODE,
+// What a rank says, under mpirun, when another one does not arrive: mpirun -np R mpi_failures MODE,
 // where rank 1
 //   sleep   computes for ever      stop    is stopped by a signal
 //   die     is killed by a signal
 //   throw   throws                 leave   throws with no one to catch it before the session ends
 //   end     ends too early         other   calls another operation
+// and, with heartbeats every rank must give within two seconds,
+//   freeze  is stopped by a signal while the others wait
+//   relay   the same, and only rank 3, who hears of it from others, says so
+//   desert  is stopped by a signal while the others compute for ever
+//   slow    computes three times as long as that
+//   tangle  waits on one channel while the others wait on another, until a time-out of six seconds
 // The test looks for the message in the output; that mpirun ends soon shows that the peers were
 // ended.
 #include <fmt/core.h>
 #include <signal.h>
+
+#include <unistd.h>
 
 #include <string>
 #include <thread>
@@ -20,7 +28,12 @@ namespace {
 
 void misbehave(Communicator& head, const std::string& mode) {
   if (mode == "sleep") std::this_thread::sleep_for(std::chrono::minutes(5));
-  if (mode == "stop") ::raise(SIGSTOP);
+  if (mode == "stop" || mode == "freeze" || mode == "relay" || mode == "desert") ::raise(SIGSTOP);
+  if (mode == "slow") {
+    std::this_thread::sleep_for(std::chrono::seconds(6));
+    head.barrier().wait();
+    fmt::print(stderr, "rank 1 is here at last\n");
+  }
   if (mode == "die") ::raise(SIGKILL);
   if (mode == "throw" || mode == "leave") fail("rank 1 ran out of luck");
   if (mode == "other") head.barrier().wait();
@@ -28,9 +41,13 @@ void misbehave(Communicator& head, const std::string& mode) {
 
 void run(MpiSession& session, const std::string& mode) {
   const auto head = session.world().open_channel("head");
+  const auto gradients = session.world().open_channel("gradients");
   std::vector<float> values(64);
   for (int step = 0; step < 16; ++step) head->all_reduce<float>(values).wait();
+  if (head->rank() == 1 && mode == "tangle") return gradients->barrier().wait();
   if (head->rank() == 1) return misbehave(*head, mode);
+  if (mode == "slow") return head->barrier().wait();
+  if (mode == "desert") std::this_thread::sleep_for(std::chrono::minutes(5));
   head->all_reduce<float>(values).wait();
 }
 
@@ -39,9 +56,24 @@ void run_and_abort(MpiSession& session, const std::string& mode) {
   try {
     run(session, mode);
   } catch (const std::exception& error) {
+    if (mode == "relay" && session.world().rank() != 3) std::this_thread::sleep_for(std::chrono::seconds(4));
     fmt::print(stderr, "rank {}: {}\n", session.world().rank(), error.what());
     session.abort(3);
   }
+}
+
+Communicator::Options options_for(const std::string& mode) {
+  const auto say = [](const std::string& text) { fmt::print(stderr, "{}\n", text); };
+  const auto die = [](const std::string& why) {
+    fmt::print(stderr, "ends at once: {}\n", why);
+    ::_exit(3);
+  };
+  using std::chrono::seconds;
+  if (mode == "tangle") return {.timeout = seconds(6), .on_long_wait = say};
+  // Where the peers are to be ended, not to give up: more than the test's own time limit.
+  if (mode == "freeze" || mode == "relay" || mode == "desert" || mode == "slow")
+    return {.timeout = seconds(300), .heartbeat = seconds(2), .on_long_wait = say, .on_lost = die};
+  return {.timeout = seconds(mode == "throw" || mode == "leave" || mode == "die" ? 300 : 1)};
 }
 
 }  // namespace
@@ -50,9 +82,7 @@ void run_and_abort(MpiSession& session, const std::string& mode) {
 int main(int, char** arguments) {
   const std::string mode = arguments[1];
   try {
-    // Where the peers are to be ended, not to give up: more than the test's own time limit.
-    const bool fails = mode == "throw" || mode == "leave" || mode == "die";
-    partialfc::MpiSession session({std::chrono::seconds(fails ? 300 : 1)});
+    partialfc::MpiSession session(partialfc::options_for(mode));
     if (mode == "leave")
       partialfc::run(session, mode);
     else
