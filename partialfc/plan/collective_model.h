@@ -1,14 +1,16 @@
 // What a collective operation costs, in closed form: latency and bandwidth, round by round.
 //
-// R ranks, p of them on a host. In a round every rank that takes part sends one message of m bytes and receives one. Over
-// the network it costs α + k·m/β, where k of a host's ranks send to other hosts at once and share its link; inside a
-// host α + m/β with a link of each rank's own. A round costs what its slowest message does.
+// R ranks, p of them on a host. In a round every rank that takes part sends one message of m bytes and receives one, in
+// t = α + m/β. Inside a host each rank has a link of its own; over the network k of a host's ranks share one, and a round
+// takes max(α + m/β, k·m/β). There is no barrier between rounds, so that a ring, whose messages cross the network with
+// every p-th hop only, is faster than p − 1 of p rounds of the network.
 //
-//     ring                  all_gather: R − 1 rounds of one part to the next rank, k = 1
-//                           all_reduce: 2(R − 1) rounds of 1/R of the vector
+//     ring                  all_gather: n = R − 1 rounds of one part to the next rank; all_reduce: n = 2(R − 1) rounds of
+//                           1/R of the vector: max(⌈n/p⌉ t_network + (n − ⌈n/p⌉) t_host, n·m/β + α)
 //     recursive_doubling    log2 R rounds between ranks 1, 2, 4, … apart, k = p where they are on different hosts:
 //                           all_gather: 1, 2, 4, … parts; all_reduce: the vector. R and p powers of two
-//     tree                  all_reduce: ⌈log2 R⌉ rounds of the vector to rank 0, along a binomial tree, and as many back
+//     tree                  all_reduce: the vector to rank 0 along a binomial tree, a hop for each bit of a rank's number, and back;
+//                           the longest way counts
 //     pairwise              all_to_all: in round d = 1 … R − 1 a part to the rank d further, k = min(d, p, R − d)
 //
 // (Thakur, Rabenseifner, Gropp: "Optimization of Collective Communication Operations in MPICH", 2005.) The sum that a

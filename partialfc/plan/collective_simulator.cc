@@ -30,16 +30,17 @@ class Simulation {
   double run() {
     for (int rank = 0; rank < std::ssize(ranks_); ++rank) events_.emplace(0.0, rank, 0);
     double end = 0;
-    int64_t played = 0;
+    int64_t finished = 0;
     while (!events_.empty()) {
       const auto [time, rank, round] = events_.top();
       events_.pop();
       end = std::max(end, time);
-      if (round == rounds_) continue;
-      ++played;
-      begin_round(time, rank, round);
+      if (round == rounds_)
+        ++finished;
+      else
+        begin_round(time, rank, round);
     }
-    PFC_CHECK(played == rounds_ * std::ssize(ranks_), "a rank waits for a message that nobody sends");
+    PFC_CHECK(finished == std::ssize(ranks_), "a rank waits for a message that nobody sends");
     return end;
   }
 

@@ -11,14 +11,14 @@ namespace {
 
 constexpr uint64_t kAnySeed = 0;  // sizes of blocks do not depend on it
 
-// E[max(share, X)], X ~ Poisson(mean) cut off at `most`: share + Σ_{k > share} P(X ≥ k).
-double expected_maximum(double share, double mean, double most) {
-  if (mean <= 0) return share;
+// E[max(share, X)], X ~ Binomial(n, p): share + Σ_{k > share} P(X ≥ k).
+double expected_maximum(double share, double n, double p) {
+  const double mean = n * p, end = std::min(n, std::max(share, mean) + 20 * std::sqrt(mean) + 20);
   double below = 0, excess = 0;  // below: P(X < k)
-  const double end = std::min(most, std::max(share, mean) + 20 * std::sqrt(mean) + 20);
   for (double k = 0; k <= end; ++k) {
-    if (k > share) excess += (1 - below) * std::min(1.0, k - share);
-    below += std::exp(k * std::log(mean) - mean - std::lgamma(k + 1));
+    if (k > share) excess += std::max(0.0, 1 - below) * std::min(1.0, k - share);
+    const double choices = std::lgamma(n + 1) - std::lgamma(k + 1) - std::lgamma(n - k + 1);
+    below += std::exp(choices + k * std::log(p) + (n - k) * std::log1p(-p));
   }
   return share + excess;
 }
@@ -37,13 +37,13 @@ int64_t TrainingShape::rank_active() const {
   const int64_t owned = rank_classes();
   if (sample_rate >= 1) return owned;
   const ClassPlacement placement(classes, kAnySeed);
-  // Blocks and positives of that rank; a class is met by one of N samples with probability 1 − (1 − 1/C)^N.
-  const auto blocks = static_cast<double>((placement.num_blocks() + ranks - 1) / ranks);
-  const double block_classes = static_cast<double>(owned) / blocks;
+  // A class is met by one of N samples with probability 1 − (1 − 1/C)^N.
   const double met =
       -std::expm1(static_cast<double>(global_batch) * std::log1p(-1 / static_cast<double>(classes)));
-  const double active =
-      blocks * expected_maximum(sample_rate * block_classes, met * block_classes, block_classes);
+  const auto blocks = static_cast<double>((placement.num_blocks() + ranks - 1) / ranks);
+  const double block = static_cast<double>(owned) / blocks, whole_block = std::ceil(block);
+  const double active = blocks * expected_maximum(sample_rate * block, whole_block,
+                                                  std::min(met * block / whole_block, 1 - 1e-12));
   return std::clamp<int64_t>(std::llround(active), 1, owned);
 }
 
