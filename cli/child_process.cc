@@ -56,10 +56,11 @@ ChildResult ChildProcess::wait(std::chrono::seconds longest) {
   PFC_CHECK(id_ > 0, "waited for already");
   const auto deadline = std::chrono::steady_clock::now() + longest;
   int status = 0;
-  while (::waitpid(id_, &status, WNOHANG) == 0) {
+  rusage usage{};
+  while (::wait4(id_, &status, WNOHANG, &usage) == 0) {
     if (std::chrono::steady_clock::now() > deadline) {
       send(SIGKILL);
-      ::waitpid(id_, &status, 0);
+      ::wait4(id_, &status, 0, &usage);
       break;
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
@@ -67,6 +68,7 @@ ChildResult ChildProcess::wait(std::chrono::seconds longest) {
   id_ = -1;
   ChildResult result;
   result.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  result.peak_memory = int64_t{usage.ru_maxrss} * 1024;
   result.out = read_text_file(out_);
   result.err = read_text_file(err_);
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();

@@ -22,6 +22,7 @@ void add_pack_command(CLI::App& app, Action& action);
 void add_verify_command(CLI::App& app, Action& action);
 void add_embed_command(CLI::App& app, Action& action);
 void add_bench_command(CLI::App& app, Action& action);
+void add_plan_command(CLI::App& app, Action& action);
 
 // Runs body as one rank: of mpirun's or srun's world where they started this process, else alone. An error is printed
 // once, ends all ranks, and becomes the exit code.
@@ -29,6 +30,9 @@ int run_as_rank(double timeout_seconds, const std::function<int(Communicator&)>&
 
 // Runs body and turns an exception into a line on standard error and an exit code.
 int report_errors(const std::function<int()>& body);
+
+// "--key.sub=value" → "key.sub=value": what CLI11 did not know has to be overrides of the recipe.
+std::vector<std::string> recipe_overrides(const std::vector<std::string>& arguments);
 
 // The cores of this host that this process may run on.
 int threads_on_host();
