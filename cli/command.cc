@@ -119,6 +119,16 @@ int run_as_rank(const Patience& patience, const std::function<int(Communicator&)
   }
 }
 
+std::vector<std::string> recipe_overrides(const std::vector<std::string>& arguments) {
+  std::vector<std::string> overrides;
+  for (const std::string& argument : arguments) {
+    if (!argument.starts_with("--") || argument.find('=') == std::string::npos)
+      fail_usage("'{}' is not understood; overrides of the recipe are --key.sub=value", argument);
+    overrides.push_back(argument.substr(2));
+  }
+  return overrides;
+}
+
 int threads_on_host() { return cores_of_process(0); }
 
 int threads_for_rank(int wanted, const Communicator& comm) {

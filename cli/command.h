@@ -22,6 +22,7 @@ void add_pack_command(CLI::App& app, Action& action);
 void add_verify_command(CLI::App& app, Action& action);
 void add_embed_command(CLI::App& app, Action& action);
 void add_bench_command(CLI::App& app, Action& action);
+void add_plan_command(CLI::App& app, Action& action);
 
 // launch's own options end where the command begins that it starts: `--` or the first word that is no option. main()
 // takes that command away from `arguments`, the program's, for CLI11 would read options into it.
@@ -41,6 +42,9 @@ int run_as_rank(const Patience& patience, const std::function<int(Communicator&)
 
 // Runs body and turns an exception into a line on standard error and an exit code.
 int report_errors(const std::function<int()>& body);
+
+// "--key.sub=value" → "key.sub=value": what CLI11 did not know has to be overrides of the recipe.
+std::vector<std::string> recipe_overrides(const std::vector<std::string>& arguments);
 
 // The cores of this host that this process may run on.
 int threads_on_host();
