@@ -55,7 +55,7 @@ checkpoint = {{ every = 0 }}
             speeds = [json.loads(line)["samples_per_second"] for line in file if "samples_per_second" in line]
         step = shape["batch"] / statistics.median(speeds[steps // 3:])
         # A sampled row takes memory once it has been met: of the rest, the plan's own figure is left out.
-        met = 1 - (1 - shape["rate"]) ** (steps + 1)
+        met = 1 - (1 - shape["rate"]) ** steps
         items = plan["memory"]["items"]
         planned = plan["memory"]["total_bytes"] - (1 - met) * (items["centers"] + items["optimizer_state"])
         return memory, planned, step, plan["step"]["seconds"]

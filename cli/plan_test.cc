@@ -93,7 +93,7 @@ TEST_F(PlanCommand, EveryOptionReachesItsNumber) {
   }
   EXPECT_EQ(json["memory"]["items"]["centers"], 250'000 * 256 * 2);
   EXPECT_EQ(json["memory"]["items"]["optimizer_state"], 2 * 250'000 * 256 * 2);  // AdamW
-  EXPECT_EQ(json["memory"]["items"]["saving"], 0);
+  EXPECT_LT(json["memory"]["items"]["saving"], 60'000'000);                      // at the end alone
   EXPECT_EQ(json["memory"]["limit_bytes"], int64_t{7} << 30);
   EXPECT_EQ(json["collectives"]["all_gather"]["bytes"], 4 * 24 * (256 + 2) * 4);
   EXPECT_NEAR(json["step"]["samples_per_second"].get<double>() * json["step"]["seconds"].get<double>(), 96,
