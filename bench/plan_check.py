@@ -38,27 +38,51 @@ def run(command, folder):
         return out.read(), usage.ru_maxrss * 1024
 
 
-def one_round(ranks, shape, steps):
-    with tempfile.TemporaryDirectory() as folder:
-        with open(os.path.join(folder, "r.toml"), "w") as recipe:
-            recipe.write(f"""
+def write_recipe(folder, shape, steps):
+    with open(os.path.join(folder, "r.toml"), "w") as recipe:
+        recipe.write(f"""
 data = {{ source = "synthetic", classes = {shape["classes"]}, height = {shape["size"]}, width = {shape["size"]} }}
 backbone = {{ name = "{shape["backbone"]}", stem_stride = 2 }}
 head = {{ sample_rate = {shape["rate"]} }}
 train = {{ steps = {steps}, global_batch = {shape["batch"]}, precision = "fp32", log_every = 1 }}
 checkpoint = {{ every = 0 }}
 """)
+
+
+def plan_and_train(ranks, shape, steps):
+    """The plan, the seconds of a step and the memory of the run."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_recipe(folder, shape, steps)
         start = ["mpirun", "--oversubscribe", "--bind-to", "none", "-np", str(ranks)] if ranks > 1 else []
         plan = json.loads(run(start + [PROGRAM, "plan", "r.toml", "--measure", "--json"], folder)[0])
         _, memory = run(start + [PROGRAM, "train", "r.toml", "--output", "run"], folder)
         with open(os.path.join(folder, "run/metrics.jsonl")) as file:
             speeds = [json.loads(line)["samples_per_second"] for line in file if "samples_per_second" in line]
-        step = shape["batch"] / statistics.median(speeds[steps // 3:])
-        # A sampled row takes memory once it has been met: of the rest, the plan's own figure is left out.
-        met = 1 - (1 - shape["rate"]) ** (steps + 1)
-        items = plan["memory"]["items"]
-        planned = plan["memory"]["total_bytes"] - (1 - met) * (items["centers"] + items["optimizer_state"])
-        return memory, planned, step, plan["step"]["seconds"]
+        return plan, shape["batch"] / statistics.median(speeds[steps // 3:]), memory
+
+
+def one_round(ranks, shape, steps):
+    plan, step, memory = plan_and_train(ranks, shape, steps)
+    # A sampled row takes memory once it has been met: those that so few steps do not meet are taken off.
+    met = 1 - (1 - shape["rate"]) ** steps
+    items = plan["memory"]["items"]
+    planned = plan["memory"]["total_bytes"] - (1 - met) * (items["centers"] + items["optimizer_state"])
+    return memory, planned, step, plan["step"]["seconds"]
+
+
+def crossover(args):
+    """A step with r = 0.1 over one with all classes, as the classes grow: where it is below 0.95 sampling pays."""
+    print(f"{'classes':>8}{'measured':>10}{'planned':>10}")
+    for classes in (1000, 2000, 5000, 10_000, 20_000, 50_000):
+        ratios = []
+        for _ in range(args.rounds):
+            shape = dict(classes=classes, rate=1, batch=128, backbone="small", size=40)
+            sampled = dict(shape, rate=0.1)
+            plan, step, _ = plan_and_train(1, shape, args.steps)
+            sampled_plan, sampled_step, _ = plan_and_train(1, sampled, args.steps)
+            ratios.append((sampled_step / step, sampled_plan["step"]["seconds"] / plan["step"]["seconds"]))
+        measured, planned = (statistics.median(values) for values in zip(*ratios))
+        print(f"{classes:>8}{measured:>10.2f}{planned:>10.2f}", flush=True)
 
 
 def main():
@@ -66,7 +90,10 @@ def main():
     parser.add_argument("--shapes", nargs="+", default=list(SHAPES), choices=SHAPES)
     parser.add_argument("--steps", type=int, default=15)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--crossover", action="store_true", help="from how many classes on sampling pays, instead")
     args = parser.parse_args()
+    if args.crossover:
+        return crossover(args)
     print(f"{'':<22}{'MB':>9}{'planned':>9}{'ratio':>7}   {'ms a step':>10}{'planned':>10}{'ratio':>7}")
     for name in args.shapes:
         rounds = [one_round(*SHAPES[name], args.steps) for _ in range(args.rounds)]

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <optional>
 
@@ -141,7 +142,7 @@ Machine machine_of(const PlanArguments& a, const std::optional<MeasuredRates>& r
       rates ? static_cast<double>(rates->program_bytes) : static_cast<double>(resident_memory() + 30'000'000);
   m.program_bytes = static_cast<int64_t>(inputs.take("program", "GiB", kGiB, a.program, program, 0));
   m.activation_slack = inputs.take("activation_slack", "", 1, a.activation_slack,
-                                   rates ? rates->activation_slack : std::nullopt, 0.6);
+                                   rates ? rates->activation_slack : std::nullopt, 0.5);
   return m;
 }
 

@@ -62,7 +62,7 @@ void measure_backbone(const TrainingShape& shape, bool channels_last, Communicat
                       MeasuredRates& rates) {
   constexpr double kBudget = 0.7;  // seconds of a pass
   constexpr int64_t kFew = 2;      // BatchNorm needs two rows
-  constexpr int64_t kEnough = 8;   // times kFew, to tell the slack
+  constexpr int64_t kEnough = 4;   // times kFew, to tell the slack
   torch::set_num_threads(shape.threads);
   BackboneRun run(shape, channels_last);
   run(kFew);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -93,7 +94,7 @@ TEST_F(PlanCommand, EveryOptionReachesItsNumber) {
   }
   EXPECT_EQ(json["memory"]["items"]["centers"], 250'000 * 256 * 2);
   EXPECT_EQ(json["memory"]["items"]["optimizer_state"], 2 * 250'000 * 256 * 2);  // AdamW
-  EXPECT_EQ(json["memory"]["items"]["saving"], 0);
+  EXPECT_LT(json["memory"]["items"]["saving"], 60'000'000);                      // at the end alone
   EXPECT_EQ(json["memory"]["limit_bytes"], int64_t{7} << 30);
   EXPECT_EQ(json["collectives"]["all_gather"]["bytes"], 4 * 24 * (256 + 2) * 4);
   EXPECT_NEAR(json["step"]["samples_per_second"].get<double>() * json["step"]["seconds"].get<double>(), 96,
@@ -125,6 +126,34 @@ TEST_F(PlanCommand, WhatCannotBePlannedIsRefused) {
   for (const char* option :
        {"--sample-rate=0", "--precision=fp8", "--ranks=0", "--memory=0", "--input=40x40"})
     EXPECT_EQ(run({"plan", "--classes=100", option}).exit_code, kWrongUsage) << option;
+}
+
+// docs/planning.md: a command that stands alone in its block is run, and the block after it is what it prints of it.
+TEST_F(PlanCommand, TheDocumentsCommandsPrintWhatItSays) {
+  std::istringstream lines(read_text_file(std::filesystem::path(PARTIALFC_SOURCE "/docs") / "planning.md"));
+  int commands = 0, printed = 0;
+  std::string command, output;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("    partialfc plan --classes") || !command.empty()) {
+      const bool goes_on = line.ends_with('\\');
+      command += line.substr(0, line.size() - (goes_on ? 1 : 0));
+      if (goes_on) continue;
+      std::istringstream words(command);
+      const std::vector<std::string> all(std::istream_iterator<std::string>(words), {});
+      const ChildResult result = run({all.begin() + 1, all.end()});
+      expect_done(result);
+      output = result.out;
+      command.clear();
+      ++commands;
+    } else if (line.starts_with("      ") && !output.empty()) {
+      EXPECT_THAT(output, HasSubstr(line.substr(4) + "\n"));
+      ++printed;
+    } else if (line.starts_with("    ")) {
+      output.clear();
+    }
+  }
+  EXPECT_EQ(commands, 2);
+  EXPECT_GE(printed, 10);
 }
 
 // Planned beside measured, as a table in the test's output.

@@ -35,23 +35,24 @@ int64_t features(const TrainingShape& shape) {
   return matrices + messages;
 }
 
-// A row is copied aside when it changes before its piece has been copied: at step k of K with probability
-// r(1 − r)^(k−1) · (1 − k/K), K the steps over which the pieces are copied.
+// Pieces of the file that wait, one that is made and one that is written; slots, positions and addresses of the rows.
+// Where training goes on meanwhile: rows that change before their piece, one a step for K steps, has been copied: at step
+// k with probability ρ(1 − ρ)^(k−1) · (1 − k/K), ρ the share of active rows.
 int64_t saving(const TrainingShape& shape) {
-  if (shape.save_steps == 0) return 0;
   const int64_t row = shape.record().bytes(), rows = shape.rank_classes();
-  const int64_t piece_rows = std::max(
-      {int64_t{1}, SnapshotPace{}.least_bytes / row, (rows + shape.save_steps - 1) / shape.save_steps});
+  int64_t piece_rows = std::max(int64_t{1}, SnapshotPace{}.least_bytes / row);
+  if (shape.save_steps > 0)
+    piece_rows = std::max(piece_rows, (rows + shape.save_steps - 1) / shape.save_steps);
+  constexpr auto kPieces = static_cast<int64_t>(PieceQueue::kMostPieces) + 2;
+  const int64_t pieces = std::min(rows, kPieces * piece_rows) * row,
+                lists = 3 * int64_t{sizeof(int64_t)} * rows;
+  if (shape.save_steps == 0) return pieces + lists;
   const double steps = std::ceil(static_cast<double>(rows) / static_cast<double>(piece_rows));
   const double rate = static_cast<double>(shape.rank_active()) / static_cast<double>(rows);
   double share = 0, unchanged = 1;
   for (double k = 1; k < steps && unchanged > 1e-6; ++k, unchanged *= 1 - rate)
     share += rate * unchanged * (1 - k / steps);
-  const auto aside = static_cast<int64_t>(share * static_cast<double>(rows)) * row;
-  // Pieces that wait, one that is made and one that is written; slots, positions and addresses of the rows.
-  const int64_t pieces =
-      (static_cast<int64_t>(PieceQueue::kMostPieces) + 2) * std::min(rows, piece_rows) * row;
-  return aside + pieces + 3 * int64_t{sizeof(int64_t)} * rows;
+  return static_cast<int64_t>(share * static_cast<double>(rows)) * row + pieces + lists;
 }
 
 }  // namespace

@@ -25,7 +25,8 @@ struct TrainingShape {
   int64_t kept_bytes = PartialFCOptions{}.kept_bytes;
   int64_t store_bytes = 0;    // what a rank keeps of centers that are in a file; 0: they are in memory
   int64_t batches_ahead = 0;  // that the loader makes; 0: synthetic data
-  int64_t save_steps = 0;     // over which a checkpoint's rows are copied while training goes on; 0: never
+  int64_t save_steps =
+      0;  // over which a checkpoint's rows are copied while training goes on; 0: saved at its end
 
   int64_t dim() const { return backbone.embedding(); }
   RecordLayout record() const {
