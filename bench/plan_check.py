@@ -50,7 +50,7 @@ checkpoint = {{ every = 0 }}
 
 
 def plan_and_train(ranks, shape, steps):
-    """The plan, the seconds of a step and the memory of the run."""
+    """The plan, the seconds of a step and the memory of the run. Steps are timed once nearly all rows are alive."""
     with tempfile.TemporaryDirectory() as folder:
         write_recipe(folder, shape, steps)
         start = ["mpirun", "--oversubscribe", "--bind-to", "none", "-np", str(ranks)] if ranks > 1 else []
@@ -58,10 +58,11 @@ def plan_and_train(ranks, shape, steps):
         _, memory = run(start + [PROGRAM, "train", "r.toml", "--output", "run"], folder)
         with open(os.path.join(folder, "run/metrics.jsonl")) as file:
             speeds = [json.loads(line)["samples_per_second"] for line in file if "samples_per_second" in line]
-        return plan, shape["batch"] / statistics.median(speeds[steps // 3:]), memory
+        return plan, shape["batch"] / statistics.median(speeds[2 * steps // 3:]), memory
 
 
 def one_round(ranks, shape, steps):
+    steps *= 1 if shape["rate"] == 1 else 3
     plan, step, memory = plan_and_train(ranks, shape, steps)
     # A sampled row takes memory once it has been met: those that so few steps do not meet are taken off.
     met = 1 - (1 - shape["rate"]) ** steps
@@ -79,7 +80,7 @@ def crossover(args):
             shape = dict(classes=classes, rate=1, batch=128, backbone="small", size=40)
             sampled = dict(shape, rate=0.1)
             plan, step, _ = plan_and_train(1, shape, args.steps)
-            sampled_plan, sampled_step, _ = plan_and_train(1, sampled, args.steps)
+            sampled_plan, sampled_step, _ = plan_and_train(1, sampled, 3 * args.steps)
             ratios.append((sampled_step / step, sampled_plan["step"]["seconds"] / plan["step"]["seconds"]))
         measured, planned = (statistics.median(values) for values in zip(*ratios))
         print(f"{classes:>8}{measured:>10.2f}{planned:>10.2f}", flush=True)
