@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "cli/command.h"
-#include "cli/process_memory.h"
 #include "partialfc/base/error.h"
+#include "partialfc/base/process_memory.h"
 #include "partialfc/base/random.h"
 #include "partialfc/centers/row_pattern.h"
 #include "partialfc/head/partial_fc.h"

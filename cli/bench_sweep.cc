@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "cli/command.h"
-#include "cli/process_memory.h"
 #include "partialfc/base/error.h"
+#include "partialfc/base/process_memory.h"
 #include "partialfc/comm/mpi.h"
 
 namespace partialfc {

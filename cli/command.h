@@ -22,6 +22,7 @@ void add_pack_command(CLI::App& app, Action& action);
 void add_verify_command(CLI::App& app, Action& action);
 void add_embed_command(CLI::App& app, Action& action);
 void add_bench_command(CLI::App& app, Action& action);
+void add_cache_command(CLI::App& app, Action& action);
 
 // Runs body as one rank: of mpirun's or srun's world where they started this process, else alone. An error is printed
 // once, ends all ranks, and becomes the exit code.

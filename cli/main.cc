@@ -47,6 +47,7 @@ int main(int argc, char** argv) {
   add_verify_command(app, action);
   add_embed_command(app, action);
   add_bench_command(app, action);
+  add_cache_command(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
