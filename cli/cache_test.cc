@@ -38,7 +38,7 @@ TEST_F(CacheCommand, FillsListsAndDrops) {
   EXPECT_EQ(read_text_file(folder_ / copy), read_text_file(folder_ / "set/train.rec"));
   const auto sets = listed();
   ASSERT_EQ(sets.size(), 1u);
-  EXPECT_EQ(sets[0]["source"], std::filesystem::canonical(folder_ / "set/train.rec"));
+  EXPECT_EQ(sets[0]["source"], std::filesystem::canonical(folder_ / "set/train.rec").string());
   EXPECT_EQ(sets[0]["state"], "kept");
   EXPECT_EQ(sets[0]["outdated"], false);
   EXPECT_THAT(cache({"list"}).out, HasSubstr("kept"));

@@ -60,6 +60,7 @@ TEST_F(DataCache, OnlyRecordFilesAreCached) {
 TEST_F(DataCache, ShardsAreAnOrderOfTheirOwnAndResumeInAWindow) {
   recipe_.data.order = "shards";
   recipe_.data.shard_megabytes = 1;
+  recipe_.schedule.policy = "constant";  // whatever the length of the run
   train(recipe_, 1, "full");
   EXPECT_EQ(losses("full").size(), 8u);
   Recipe half = recipe_;

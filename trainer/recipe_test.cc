@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
 #include <type_traits>
 
 #include "partialfc/base/file.h"
@@ -165,6 +166,10 @@ TEST(Recipe, WhatIsMissingOrContradictoryIsRefused) {
   EXPECT_THAT(refusal("train.epochs = 2\n"), HasSubstr("(steps = 10, epochs = 2)"));
   EXPECT_THAT(refusal("train.global_batch = 4\ntrain.micro_batches = 5\n"),
               HasSubstr("train.micro_batches = 5 is more than train.global_batch = 4"));
+  EXPECT_THAT(refusal("data.cache = \"ram\"\ndata.source = \"synthetic\"\ndata.classes = 9\n"),
+              HasSubstr("data.cache = 'ram' copies files"));
+  EXPECT_THAT(refusal("data.order = \"shards\"\ndata.shuffle = false\n"),
+              HasSubstr("data.order = 'shards' shuffles"));
   EXPECT_THAT(message_of([] { read_recipe("/nowhere/r.toml", {}); }), HasSubstr("/nowhere/r.toml"));
 }
 
@@ -201,16 +206,20 @@ TEST(Recipe, EveryFieldGoesThroughTomlAndBack) {
   Recipe changed;
   for_each_field(changed, ChangeField{});
   changed.data.channels = 1;
-  changed.train.epochs = 0;
+  changed.train.epochs = 0;  // these three do not go with steps, synthetic data and no shuffling
+  changed.data.cache = "none", changed.data.order = "full";
+  const std::set<std::string> others = {"train.epochs", "data.cache", "data.order"};
   auto values = values_of(changed);
   for (const auto& [name, value] : values_of(Recipe{}))
-    if (name != "train.epochs") {
+    if (!others.contains(name)) {
       EXPECT_NE(values.at(name), value) << name;
     }
   EXPECT_EQ(values_of(parse_recipe(to_toml(changed), "r.toml", "/elsewhere", {})), values);
 
   changed.train.epochs = 1.0 / 3;  // all digits
   changed.train.steps = 0;
+  changed.data.source = "files", changed.data.cache = "ram";
+  changed.data.shuffle = true, changed.data.order = "shards";
   values = values_of(changed);
   EXPECT_EQ(values_of(parse_recipe(to_toml(changed), "r.toml", "/elsewhere", {})), values);
 }

@@ -120,7 +120,7 @@ void Trainer::open_data() {
     num_classes_ = data.classes;
     dataset_size_ = data.classes;
   } else {
-    if (data.cache == "ram") cached_ = cache_data(data.path, data.cache_folder, world_, options_.stop);
+    if (data.cache == "ram") cached_.emplace(cache_data(data.path, data.cache_folder, world_, options_.stop));
     source_ = open_image_source(cached_ ? cached_->rec() : std::filesystem::path(data.path));
     if (data.order == "shards")
       shards_ = shards_of(*source_, data.shard_megabytes * 1'000'000, data.window_shards);
