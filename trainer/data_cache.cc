@@ -33,7 +33,7 @@ class ToldTenths {
   explicit ToldTenths(std::filesystem::path rec) : rec_(std::move(rec)) {}
   void show(uint64_t done, uint64_t total) {
     if (done == 0 || 10 * done < next_ * total) return;
-    fmt::print(stderr, "copying {} into memory: {:.0f} % of {:.2f} GB\n", rec_.string(),
+    fmt::print(stderr, "copying {} into memory: {:.0f} % of {:.3f} GB\n", rec_.string(),
                100.0 * static_cast<double>(done) / static_cast<double>(total),
                static_cast<double>(total) * 1e-9);
     next_ = 10 * done / total + 1;

@@ -43,7 +43,8 @@ class WindowReader {
   std::thread thread_;
 };
 
-// Shards of about `shard_bytes` of the source's file. UsageError where it is not one file.
+// Shards of about `shard_bytes` of the source's file. UsageError where it is not one file; Error where two windows, the one
+// in use and the next, do not fit into the available memory: all would be read twice.
 ShardOptions shards_of(const ImageSource& source, int64_t shard_bytes, int64_t window_shards);
 
 }  // namespace partialfc

@@ -99,6 +99,8 @@ TEST(ShardsOf, HaveTheBytesAskedFor) {
   EXPECT_EQ(shards_of(source, 64'000, 5).shard_samples, 32);
   EXPECT_EQ(shards_of(source, 64'000, 5).window_shards, 5);
   EXPECT_EQ(shards_of(source, 1, 5).shard_samples, 1);
+  EXPECT_THAT(message_of([] { shards_of(Noted(1000, uint64_t{1} << 50), int64_t{1} << 40, 16); }),
+              HasSubstr("two windows of 16 shards of 1099.512 GB take 35184.372 GB, and "));
   const std::string refusal = message_of([] { shards_of(Noted(10, 0), 64, 5); });
   EXPECT_THAT(refusal, HasSubstr("faces/anna/1.jpg"));
   EXPECT_THAT(refusal, HasSubstr("partialfc pack"));
