@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/bench_head.h"
+#include "cli/bench_io.h"
 #include "cli/bench_loss.h"
 #include "cli/bench_sweep.h"
 #include "cli/command.h"
@@ -268,11 +269,12 @@ void add_loss(CLI::App* bench, Action& action) {
 }  // namespace
 
 void add_bench_command(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("bench", "Measure the head on this machine");
+  CLI::App* command = app.add_subcommand("bench", "Measure the head, or the input, on this machine");
   command->require_subcommand(1);
   add_head(command, action);
   add_sweep(command, action);
   add_loss(command, action);
+  add_bench_io_command(command, action);
 }
 
 }  // namespace partialfc

@@ -22,6 +22,7 @@ void add_pack_command(CLI::App& app, Action& action);
 void add_verify_command(CLI::App& app, Action& action);
 void add_embed_command(CLI::App& app, Action& action);
 void add_bench_command(CLI::App& app, Action& action);
+void add_cache_command(CLI::App& app, Action& action);
 void add_plan_command(CLI::App& app, Action& action);
 
 // launch's own options end where the command begins that it starts: `--` or the first word that is no option. main()

@@ -110,6 +110,17 @@ TEST_F(Mpirun, ATraceHoldsTheSpansOfAllRanks) {
                  {"none/trace.json"});
 }
 
+TEST_F(Mpirun, RanksOfAHostShareOneCopyInMemory) {
+  write_images(draw_classes(20, 6), 20);
+  create_folders(folder_ / "ram");
+  const ChildResult result = run_all(train_on(3, {"--data.cache=ram", "--data.cache_folder=ram"}));
+  expect_done(result);
+  EXPECT_THAT(result.err, HasSubstr("into memory: 100 %"));
+  EXPECT_EQ(result.err.find("100 %"), result.err.rfind("100 %")) << result.err;
+  for (const auto& own : std::filesystem::directory_iterator(folder_ / "ram"))
+    EXPECT_TRUE(std::filesystem::is_empty(own.path())) << "a copy is left";
+}
+
 TEST_F(Mpirun, MoreRanksThanClassesIsToldOnce) {
   write_images(draw_classes(2, 12), 2);
   expect_failure(run_all(train_on(3)), kWrongUsage, {"rank 0: 3 ranks for 2 classes", "start fewer ranks"});

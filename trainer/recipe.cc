@@ -195,6 +195,11 @@ void check_whole(const Recipe& recipe, const std::string& where) {
                where);
   if (recipe.data.source == "synthetic" && recipe.data.classes == 0)
     fail_usage("{}: data.classes is missing: synthetic data needs a number of classes", where);
+  if (recipe.data.source == "synthetic" && recipe.data.cache != "none")
+    fail_usage("{}: data.cache = '{}' copies files, and data.source = 'synthetic' has none: leave one out",
+               where, recipe.data.cache);
+  if (!recipe.data.shuffle && recipe.data.order == "shards")
+    fail_usage("{}: data.order = 'shards' shuffles, and data.shuffle = false does not: leave one out", where);
   if (recipe.data.channels == 2) fail_usage("{}: data.channels = 2: must be 1 or 3", where);
   if ((recipe.train.steps > 0) == (recipe.train.epochs > 0))
     fail_usage("{}: give either train.steps or train.epochs (steps = {}, epochs = {})", where,

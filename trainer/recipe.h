@@ -23,6 +23,10 @@ struct Recipe {
     int64_t classes = 0;           // 0: as many as the data says
     int64_t height = 112, width = 112, channels = 3;
     bool shuffle = true;
+    std::string order = "full";  // full | shards
+    int64_t shard_megabytes = 64, window_shards = 16;
+    std::string cache = "none";  // none | ram
+    std::string cache_folder = "/dev/shm";
     int64_t threads = 0;   // 0: one a rank for each core that is left
     int64_t prefetch = 4;  // batches
     double max_skipped = 0.001;

@@ -31,6 +31,14 @@ void for_each_field(Recipe& r, Visitor&& visit) {
   visit("data.width", r.data.width, Limits{1, 4096}, "pixels");
   visit("data.channels", r.data.channels, Limits{1, 3}, "1 gray, 3 RGB");
   visit("data.shuffle", r.data.shuffle, any, "a new order each epoch");
+  visit("data.order", r.data.order, one_of({"full", "shards"}),
+        "shards: pieces of a .rec in a shuffled order, mixed in memory; reads forward");
+  visit("data.shard_megabytes", r.data.shard_megabytes, Limits{1, 1e6}, "shards: MB read in one piece");
+  visit("data.window_shards", r.data.window_shards, Limits{1, 1e6},
+        "shards: so many are mixed; two windows are in memory on each host");
+  visit("data.cache", r.data.cache, one_of({"none", "ram"}),
+        "ram: one copy of the .rec in the host's memory");
+  visit("data.cache_folder", r.data.cache_folder, path, "ram: where, a file system in memory");
   visit("data.threads", r.data.threads, Limits{0, 1024}, "loader threads a rank; 0: chosen from the cores");
   visit("data.prefetch", r.data.prefetch, Limits{1, 1024}, "batches made ahead");
   visit("data.max_skipped", r.data.max_skipped, share,

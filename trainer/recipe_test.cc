@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
 #include <type_traits>
 
 #include "partialfc/base/file.h"
@@ -167,6 +168,10 @@ TEST(Recipe, WhatIsMissingOrContradictoryIsRefused) {
               HasSubstr("r.toml: give either train.global_batch or train.batch_per_rank, the other is 0 "
                         "(global_batch = 4, batch_per_rank = 5)"));
   EXPECT_THAT(refusal("train.global_batch = 0\n"), HasSubstr("(global_batch = 0, batch_per_rank = 0)"));
+  EXPECT_THAT(refusal("data.cache = \"ram\"\ndata.source = \"synthetic\"\ndata.classes = 9\n"),
+              HasSubstr("data.cache = 'ram' copies files"));
+  EXPECT_THAT(refusal("data.order = \"shards\"\ndata.shuffle = false\n"),
+              HasSubstr("data.order = 'shards' shuffles"));
   EXPECT_THAT(message_of([] { read_recipe("/nowhere/r.toml", {}); }), HasSubstr("/nowhere/r.toml"));
 }
 
@@ -203,11 +208,13 @@ TEST(Recipe, EveryFieldGoesThroughTomlAndBack) {
   Recipe changed;
   for_each_field(changed, ChangeField{});
   changed.data.channels = 1;
-  changed.train.epochs = 0;
+  changed.train.epochs = 0;  // these do not go with steps, a global batch, synthetic data and no shuffling
   changed.train.batch_per_rank = 0;
+  changed.data.cache = "none", changed.data.order = "full";
+  const std::set<std::string> others = {"train.epochs", "train.batch_per_rank", "data.cache", "data.order"};
   auto values = values_of(changed);
   for (const auto& [name, value] : values_of(Recipe{}))
-    if (name != "train.epochs" && name != "train.batch_per_rank") {
+    if (!others.contains(name)) {
       EXPECT_NE(values.at(name), value) << name;
     }
   EXPECT_EQ(values_of(parse_recipe(to_toml(changed), "r.toml", "/elsewhere", {})), values);
@@ -216,6 +223,8 @@ TEST(Recipe, EveryFieldGoesThroughTomlAndBack) {
   changed.train.steps = 0;
   changed.train.batch_per_rank = 5;
   changed.train.global_batch = 0;
+  changed.data.source = "files", changed.data.cache = "ram";
+  changed.data.shuffle = true, changed.data.order = "shards";
   values = values_of(changed);
   EXPECT_EQ(values_of(parse_recipe(to_toml(changed), "r.toml", "/elsewhere", {})), values);
 }

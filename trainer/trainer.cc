@@ -13,6 +13,7 @@
 #include "partialfc/data/loader.h"
 #include "partialfc/data/synthetic_stream.h"
 #include "partialfc/models/activations.h"
+#include "trainer/data_cache.h"
 #include "trainer/load_model.h"
 
 namespace partialfc {
@@ -109,7 +110,10 @@ void Trainer::open_data() {
     num_classes_ = data.classes;
     dataset_size_ = data.classes;
   } else {
-    source_ = open_image_source(data.path);
+    if (data.cache == "ram") cached_.emplace(cache_data(data.path, data.cache_folder, world_, options_.stop));
+    source_ = open_image_source(cached_ ? cached_->rec() : std::filesystem::path(data.path));
+    if (data.order == "shards")
+      shards_ = shards_of(*source_, data.shard_megabytes * 1'000'000, data.window_shards);
     dataset_size_ = source_->size();
     num_classes_ = data.classes > 0 ? data.classes : source_->num_classes();
   }
@@ -160,6 +164,7 @@ TrainOutcome Trainer::run() {
         std::make_unique<Loader>(source_, LoaderOptions{.stream = stream,
                                                         .augment = recipe_.augment,
                                                         .shuffle = recipe_.data.shuffle,
+                                                        .shards = shards_,
                                                         .threads = static_cast<int>(threads),
                                                         .prefetch = static_cast<int>(recipe_.data.prefetch),
                                                         .num_classes = num_classes_,

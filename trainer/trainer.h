@@ -4,6 +4,7 @@
 #include <atomic>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,8 @@
 #include "partialfc/comm/communicator.h"
 #include "partialfc/data/batch_stream.h"
 #include "partialfc/data/image_source.h"
+#include "partialfc/data/ram_cache.h"
+#include "partialfc/data/shard_order.h"
 #include "partialfc/data/verification_pack.h"
 #include "partialfc/head/partial_fc.h"
 #include "trainer/backbone_optimizer.h"
@@ -82,7 +85,9 @@ class Trainer {
 
   int64_t dataset_size_ = 0, num_classes_ = 0, total_steps_ = 0;
   std::vector<Pack> packs_;
+  std::optional<CachedCopy> cached_;           // of the data, where the recipe asks for one
   std::shared_ptr<const ImageSource> source_;  // null for synthetic data
+  std::optional<ShardOptions> shards_;         // where the recipe's order is by shards
   std::unique_ptr<BatchStream> stream_;
   Batch batch_;
 

@@ -26,26 +26,27 @@ fs::path find_rec(const fs::path& folder) {
   return found.empty() ? fs::path() : found[0];
 }
 
-std::unique_ptr<ImageSource> open_folder(const fs::path& folder) {
-  const fs::path rec = find_rec(folder);
-  if (rec.empty()) return std::make_unique<FolderSource>(folder);
-  return std::make_unique<RecordSource>(rec);
-}
-
 }  // namespace
 
-std::unique_ptr<ImageSource> open_image_source(const fs::path& path) {
+fs::path find_record_file(const fs::path& path) {
   std::error_code ignored;  // what cannot be looked at is not there
-  if (fs::is_directory(path, ignored)) return open_folder(path);
-  if (path.extension() == ".rec") return std::make_unique<RecordSource>(path);
-  if (fs::exists(path, ignored)) return std::make_unique<ListSource>(path);
+  if (fs::is_directory(path, ignored)) return find_rec(path);
+  if (path.extension() == ".rec") return path;
+  if (fs::exists(path, ignored)) return {};
   const fs::path rec = path.string() + ".rec";
-  if (fs::exists(rec, ignored)) return std::make_unique<RecordSource>(rec);
+  return fs::exists(rec, ignored) ? rec : fs::path();
+}
+
+std::unique_ptr<ImageSource> open_image_source(const fs::path& path) {
+  if (const fs::path rec = find_record_file(path); !rec.empty()) return std::make_unique<RecordSource>(rec);
+  std::error_code ignored;
+  if (fs::is_directory(path, ignored)) return std::make_unique<FolderSource>(path);
+  if (fs::exists(path, ignored)) return std::make_unique<ListSource>(path);
   fail(
       "{}: no images there: looked for a .rec file, a folder with a .rec file or with one folder a "
       "class, a "
-      ".lst or text list, and for {}",
-      path.string(), rec.string());
+      ".lst or text list, and for {}.rec",
+      path.string(), path.string());
 }
 
 }  // namespace partialfc

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "partialfc/base/error.h"
+#include "partialfc/base/parallel.h"
 
 namespace partialfc {
 
@@ -36,15 +37,23 @@ class ImageSource {
   virtual EncodedImage read(int64_t index) const = 0;
   // Where image `index` comes from, for messages: "faces/anna/1.jpg" or "train.rec, key 17".
   virtual std::string describe(int64_t index) const = 0;
+
+  // Bytes of the one file in which all images lie, in the order of the index; 0 where there is none.
+  virtual uint64_t file_bytes() const { return 0; }
+  // Reads those of `images` forward, so that the system's cache holds them when read() comes. What cannot be read is
+  // left to read() to tell. Nothing where there is no such file.
+  virtual void read_ahead(Range images) const {}
 };
 
 // Opens what is at `path`:
-//   a .rec file, or a folder that holds train.rec or a single .rec   → RecordSource
-//   (record_source.h) any other folder                                                 →
-//   FolderSource (folder_source.h) any other file: .lst, or lines "path label" → ListSource
-//   (list_source.h)
+//   a .rec file, or a folder that holds train.rec or a single .rec   → RecordSource (record_source.h)
+//   any other folder                                                 → FolderSource (folder_source.h)
+//   any other file: .lst, or lines "path label"                      → ListSource (list_source.h)
 // A missing ".rec" may be left out of the path. Error where nothing fits says what was looked for;
 // a set without images is an Error too.
 std::unique_ptr<ImageSource> open_image_source(const std::filesystem::path& path);
+
+// The .rec file that open_image_source() would open; empty where it would open something else or fail.
+std::filesystem::path find_record_file(const std::filesystem::path& path);
 
 }  // namespace partialfc

@@ -35,13 +35,21 @@ Loader::Loader(std::shared_ptr<const ImageSource> source, const LoaderOptions& o
     : source_(std::move(source)),
       options_(checked(options)),
       num_classes_(options.num_classes > 0 ? options.num_classes : source_->num_classes()),
-      order_(source_->size(), options.stream.seed, options.shuffle),
+      order_(source_->size(), options.stream.seed, options.shuffle, options.shards),
       share_(batch_share(options.stream.global_batch, options.stream.world_size, options.stream.rank)),
       rows_at_once_(rows_at_once(share_.size(), options.threads)),
+      windows_(open_windows()),
       slots_(options.prefetch) {
   for (int64_t number = 0; number < options.prefetch; ++number) open(number);
   if (share_.size() == 0) return;
   for (int i = 0; i < options.threads; ++i) threads_.emplace_back([this] { work(); });
+}
+
+// Nobody waits for windows where this rank has no rows, or where samples are taken in turn: that reads forward anyway.
+std::unique_ptr<WindowReader> Loader::open_windows() const {
+  if (!options_.shuffle || !options_.shards || share_.size() == 0) return nullptr;
+  return std::make_unique<WindowReader>(source_, order_, options_.stream.start_position,
+                                        options_.stream.rank);
 }
 
 Loader::~Loader() {
@@ -52,6 +60,7 @@ Loader::~Loader() {
 void Loader::stop() {
   const std::lock_guard lock(mutex_);
   stopping_ = true;
+  if (windows_) windows_->stop();
   work_there_.notify_all();
 }
 
@@ -98,6 +107,7 @@ void Loader::work() {
       const TraceSpan span("data.decode");
       Batch& batch = slot(work.number).batch;
       std::vector<Skip> skips;
+      if (windows_) windows_->wait_for(batch.position + share_.first + work.rows.last - 1);
       for (int64_t row = work.rows.first; row < work.rows.last; ++row) {
         if (stopping_) return;
         if (auto skip = make_row(batch, row)) skips.push_back(std::move(*skip));

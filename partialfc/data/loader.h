@@ -22,6 +22,7 @@
 #include "partialfc/data/batch_stream.h"
 #include "partialfc/data/image_source.h"
 #include "partialfc/data/sample_order.h"
+#include "partialfc/data/window_reader.h"
 
 namespace partialfc {
 
@@ -29,6 +30,7 @@ struct LoaderOptions {
   StreamOptions stream;
   AugmentOptions augment;
   bool shuffle = true;
+  std::optional<ShardOptions> shards;  // shuffle by shards, read ahead in one piece each
   int threads = 1;
   int prefetch = 4;            // batches made ahead, 1 or more
   int64_t num_classes = 0;     // labels from here on are bad; 0: the source's number
@@ -64,6 +66,7 @@ class Loader : public BatchStream {
   };
 
   Slot& slot(int64_t number) { return slots_[number % slots_.size()]; }
+  std::unique_ptr<WindowReader> open_windows() const;
   void open(int64_t number);
   void work();
   bool claim(Work& work);
@@ -77,6 +80,7 @@ class Loader : public BatchStream {
   const SampleOrder order_;
   const Range share_;  // this rank's rows of the global batch
   const int64_t rows_at_once_;
+  const std::unique_ptr<WindowReader> windows_;  // of an order by shards
 
   // Of the thread that calls next().
   double wait_seconds_ = 0;

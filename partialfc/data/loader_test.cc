@@ -109,6 +109,21 @@ TEST(Loader, ResumesAtAnyPosition) {
   EXPECT_TRUE(std::equal(rest.pixels.begin(), rest.pixels.end(), all.pixels.begin() + 34 * 20));
 }
 
+TEST(Loader, ByShardsRowsAreThoseOfTheOrderWhateverThreadsAndRanks) {
+  const auto source = std::make_shared<NumberedImages>(50);
+  const ShardOptions shards{.shard_samples = 7, .window_shards = 3};
+  const SampleOrder order(50, 3, true, shards);
+  LoaderOptions options = options_for(13);
+  options.shards = shards;
+  for (const int threads : {1, 3})
+    for (const int world_size : {1, 2, 16}) {
+      options.threads = threads, options.stream.world_size = world_size;
+      options.stream.start_position = 26;  // in the middle of a window
+      const Rows rows = take(source, options, 9);
+      for (int64_t row = 0; row < 9 * 13; ++row) EXPECT_EQ(rows.pixels[row * 20], order.sample(26 + row));
+    }
+}
+
 TEST(Loader, OptionsReachTheRows) {
   const auto source = std::make_shared<NumberedImages>(7);
   LoaderOptions options = options_for(7);

@@ -17,8 +17,8 @@ enum PartKind : uint32_t { kWhole = 0, kFirst = 1, kMiddle = 2, kLast = 3 };
 constexpr uint32_t kLengthBits = 29;
 constexpr uint32_t kMaxLength = (1u << kLengthBits) - 1;
 constexpr size_t kHeaderBytes = 8;
-constexpr size_t kScanStep = 1 << 20;     // bytes read ahead by next()
-constexpr size_t kRandomStep = 16 << 10;  // bytes read at once by read_at(): most images whole
+constexpr size_t kScanStep = 1 << 20;  // bytes read ahead by next()
+constexpr size_t kPiece = 4 << 20;     // bytes read at once by read_ahead()
 
 constexpr uint64_t padded(uint64_t length) { return (length + 3) / 4 * 4; }
 
@@ -80,11 +80,17 @@ std::span<const std::byte> ReadWindow::fetch(const InputFile& file, uint64_t off
 
 RecordReader::RecordReader(std::filesystem::path path) : file_(std::move(path)), window_(kScanStep) {}
 
-std::vector<std::byte> RecordReader::read_at(uint64_t offset) const {
+std::vector<std::byte> RecordReader::read_at(uint64_t offset, size_t expected_bytes) const {
   std::vector<std::byte> payload;
-  ReadWindow window(kRandomStep);
+  ReadWindow window(expected_bytes);
   read_record(file_, offset, window, payload);
   return payload;
+}
+
+void RecordReader::read_ahead(uint64_t first, uint64_t last) const {
+  std::vector<std::byte> piece(kPiece);
+  for (uint64_t offset = first; offset < last; offset += kPiece)
+    file_.read_at(offset, std::span(piece).first(std::min<uint64_t>(kPiece, last - offset)));
 }
 
 bool RecordReader::next(std::vector<std::byte>& payload) {

@@ -16,6 +16,9 @@ namespace fs = std::filesystem;
 
 fs::path sibling(fs::path rec, const char* extension) { return rec.replace_extension(extension); }
 
+// Bytes read at once for an image, where the next one seems to be far: something else may lie between.
+constexpr uint64_t kMostAtOnce = 1 << 20;
+
 bool is_class_number(float label) {
   return std::abs(label) <= kMaxRecordClasses && label == std::floor(label);
 }
@@ -28,6 +31,8 @@ RecordSource::RecordSource(const fs::path& rec) : reader_(rec) {
   if (images_.empty()) fail("{}: holds no records", rec.string());
   const int64_t identities = drop_header_and_identities();
   if (images_.empty()) fail("{}: holds no images", rec.string());
+  if (!std::ranges::is_sorted(images_, {}, &IndexEntry::offset))
+    std::ranges::sort(images_, {}, &IndexEntry::offset);
 
   const fs::path property = rec.parent_path() / "property";
   if (fs::exists(property))
@@ -87,9 +92,9 @@ int64_t RecordSource::drop_header_and_identities() {
   return identities;
 }
 
-RecordSource::Loaded RecordSource::load(const IndexEntry& entry) const {
+RecordSource::Loaded RecordSource::load(const IndexEntry& entry, size_t expected_bytes) const {
   try {
-    Loaded loaded{.payload = reader_.read_at(entry.offset)};
+    Loaded loaded{.payload = reader_.read_at(entry.offset, expected_bytes)};
     loaded.record = parse_image_record(loaded.payload);
     return loaded;
   } catch (const Error& error) {
@@ -130,7 +135,8 @@ std::string RecordSource::class_name(int64_t label) const {
 }
 
 EncodedImage RecordSource::read(int64_t index) const {
-  Loaded loaded = load(images_[index]);
+  const uint64_t length = end_of(index) - images_[index].offset;
+  Loaded loaded = load(images_[index], std::min<uint64_t>(length, kMostAtOnce));
   const float label = loaded.record.labels[0];
   if (!is_class_number(label))
     throw SampleError(fmt::format("{}: label {} is not a class number", describe(index), label));
@@ -138,6 +144,19 @@ EncodedImage RecordSource::read(int64_t index) const {
     throw SampleError(fmt::format("{}: the record holds no image", describe(index)));
   loaded.payload.erase(loaded.payload.begin(), loaded.payload.end() - loaded.record.image.size());
   return {.bytes = std::move(loaded.payload), .label = static_cast<int64_t>(label)};
+}
+
+// Where the next image begins, or the file ends.
+uint64_t RecordSource::end_of(int64_t index) const {
+  return index + 1 < size() ? images_[index + 1].offset : reader_.file_size();
+}
+
+void RecordSource::read_ahead(Range images) const {
+  try {
+    reader_.read_ahead(images_[images.first].offset, end_of(images.last - 1));
+  } catch (const Error&) {
+    // Whoever reads an image there is told.
+  }
 }
 
 std::string RecordSource::describe(int64_t index) const { return describe(images_[index]); }

@@ -9,7 +9,7 @@
 // Beside NAME.rec: NAME.idx (without it the whole .rec is scanned), `property` (num_classes;
 // without it the number of identities, and without those the largest label + 1, for which every
 // record is read), NAME.classes.txt (lines "label \t name"). A label is the first of its record's
-// labels.
+// labels. Images are numbered as they lie in the file, so that whoever takes them in turn reads forward.
 #pragma once
 
 #include <filesystem>
@@ -36,6 +36,8 @@ class RecordSource : public ImageSource {
   std::string class_name(int64_t label) const override;
   EncodedImage read(int64_t index) const override;
   std::string describe(int64_t index) const override;
+  uint64_t file_bytes() const override { return reader_.file_size(); }
+  void read_ahead(Range images) const override;
 
  private:
   struct Loaded {
@@ -47,14 +49,15 @@ class RecordSource : public ImageSource {
   std::vector<IndexEntry> scan() const;
   // Leaves the images in images_; returns how many identities there are, 0 in a plain set.
   int64_t drop_header_and_identities();
-  Loaded load(const IndexEntry& entry) const;
+  Loaded load(const IndexEntry& entry, size_t expected_bytes = RecordReader::kUsualBytes) const;
+  uint64_t end_of(int64_t index) const;
   std::string describe(const IndexEntry& entry) const;
   bool holds_image(const IndexEntry& entry) const;
   int64_t largest_label() const;
   void load_class_names(const std::filesystem::path& path);
 
   RecordReader reader_;
-  std::vector<IndexEntry> images_;  // by key
+  std::vector<IndexEntry> images_;  // by offset
   int64_t num_classes_ = 0;
   std::vector<std::string> class_names_;
 };
