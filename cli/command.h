@@ -23,6 +23,11 @@ void add_verify_command(CLI::App& app, Action& action);
 void add_embed_command(CLI::App& app, Action& action);
 void add_bench_command(CLI::App& app, Action& action);
 
+// launch's own options end where the command begins that it starts: `--` or the first word that is no option. main()
+// takes that command away from `arguments`, the program's, for CLI11 would read options into it.
+std::vector<std::string> take_launched_command(const CLI::App& app, std::vector<std::string>& arguments);
+void add_launch_command(CLI::App& app, Action& action, const std::vector<std::string>& launched);
+
 // Runs body as one rank: of mpirun's or srun's world where they started this process, else alone. An error is printed
 // once, ends all ranks, and becomes the exit code.
 int run_as_rank(double timeout_seconds, const std::function<int(Communicator&)>& body);

@@ -4,6 +4,7 @@
 #include <malloc.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "cli/command.h"
@@ -47,8 +48,13 @@ int main(int argc, char** argv) {
   add_verify_command(app, action);
   add_embed_command(app, action);
   add_bench_command(app, action);
+  std::vector<std::string> launched;
+  add_launch_command(app, action, launched);
+  std::vector<std::string> arguments(argv + 1, argv + argc);
+  launched = take_launched_command(app, arguments);
+  std::ranges::reverse(arguments);  // as CLI11 wants them
   try {
-    app.parse(argc, argv);
+    app.parse(std::move(arguments));
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kDone : kWrongUsage;
   }

@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "cli/child_process.h"
 #include "cli/command.h"
 #include "partialfc/base/file.h"
 #include "partialfc/base/test_support.h"
+#include "partialfc/launch/child_process.h"
 #include "trainer/test_data.h"
 
 namespace partialfc {
@@ -51,8 +51,15 @@ every = 3
     arguments.insert(arguments.begin(), PARTIALFC_PROGRAM);
     return arguments;
   }
+  // largest_file: bytes; a write beyond fails, as on a full disk. 0: any.
   ChildResult run(const std::vector<std::string>& arguments, int64_t largest_file = 0) {
-    return ChildProcess(command(arguments), {.folder = folder_.path(), .largest_file = largest_file}).wait();
+    std::vector<std::string> all = command(arguments);
+    if (largest_file > 0) {
+      const std::vector<std::string> limit = {"env", "--ignore-signal=XFSZ", "prlimit",
+                                              fmt::format("--fsize={}", largest_file)};
+      all.insert(all.begin(), limit.begin(), limit.end());
+    }
+    return ChildProcess(all, {.folder = folder_.path()}).wait();
   }
   // Trains r.toml into run/.
   ChildResult train(const std::vector<std::string>& more = {}, int64_t largest_file = 0) {

@@ -28,7 +28,8 @@ TEST_F(ProgramTest, HelpTellsEveryDefault) {
             {"--timeout", "=600", "head.m2                        0.5", "data.max_skipped", "[sgd, adamw]"}},
            {"pack", {"--quality", "=95", "--channels", "=3", "[keep]", "--max-skipped", "=0.001"}},
            {"verify", {"--batch", "=256", "[the recipe's]", "--json"}},
-           {"embed", {"--batch", "=256", "--normalize", "[the recipe's]"}}}) {
+           {"embed", {"--batch", "=256", "--normalize", "[the recipe's]"}},
+           {"launch", {"--num-proc", "[localhost:RANKS]", "--max-restarts", "=0", "--dry-run"}}}) {
     const ChildResult help = run({subcommand, "--help"});
     expect_done(help);
     for (const std::string& part : parts) EXPECT_THAT(help.out, HasSubstr(part)) << subcommand;

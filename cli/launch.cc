@@ -1,0 +1,203 @@
+// partialfc launch: starts ranks on one or many hosts, as horovodrun does; mpirun does the work.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+
+#include "cli/command.h"
+#include "cli/restarts.h"
+#include "partialfc/base/error.h"
+#include "partialfc/launch/hosts.h"
+#include "partialfc/launch/mpirun_command.h"
+#include "partialfc/launch/shell_quote.h"
+#include "partialfc/launch/ssh_check.h"
+
+namespace partialfc {
+
+namespace {
+
+struct LaunchArguments {
+  int64_t num_proc = 0;
+  std::string hosts, hostfile, network_interface, output_filename;
+  int ssh_port = 0;
+  std::vector<std::string> environment;
+  int max_restarts = 0;
+  bool dry_run = false, verbose = false;
+};
+
+// The command that each rank runs.
+struct Launched {
+  std::vector<std::string> words;
+  bool is_ours = false;  // partialfc with a subcommand: words[0] is this program's path
+};
+
+std::vector<Host> hosts_of(const LaunchArguments& arguments) {
+  if (!arguments.hosts.empty() && !arguments.hostfile.empty())
+    fail_usage("-H {} and --hostfile {} exclude each other", arguments.hosts, arguments.hostfile);
+  if (!arguments.hosts.empty()) return parse_hosts(arguments.hosts);
+  if (!arguments.hostfile.empty()) return read_hostfile(arguments.hostfile);
+  return {{"localhost", arguments.num_proc}};
+}
+
+Launched launched_command(const CLI::App& app, std::vector<std::string> words) {
+  if (words.empty())
+    fail_usage("no command to launch: write it last, e.g. partialfc launch -np 2 -- train my.toml");
+  if (words[0] == "launch") fail_usage("launch cannot start launch: name the ranks' own command");
+  const auto has_its_name = [&](const CLI::App* subcommand) { return subcommand->check_name(words[0]); };
+  if (app.get_subcommands(has_its_name).empty()) return {words};
+  words.insert(words.begin(), std::filesystem::read_symlink("/proc/self/exe").string());
+  return {words, true};
+}
+
+// The same with --resume, in place of --overwrite.
+Launched resumed(Launched launched) {
+  std::erase(launched.words, "--overwrite");
+  if (std::ranges::find(launched.words, "--resume") == launched.words.end())
+    launched.words.push_back("--resume");
+  return launched;
+}
+
+void check_variable(const std::string& variable) {
+  const std::string name = variable.substr(0, variable.find('='));
+  constexpr const char* kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+  if (name.empty() || name.find_first_not_of(kLetters) != std::string::npos)
+    fail_usage("-x {}: '{}' is no name of a variable: write -x NAME or -x NAME=VALUE", variable, name);
+  if (name == variable && std::getenv(name.c_str()) == nullptr)
+    fail_usage("-x {}: {} is not set here: set it, or write -x {}=VALUE", variable, name, name);
+}
+
+// What -x asks for, after what ranks are always given.
+std::vector<std::string> environment_of(const LaunchArguments& arguments) {
+  std::vector<std::string> names, asked_for;
+  for (const std::string& variable : arguments.environment) {
+    check_variable(variable);
+    asked_for.push_back(variable.substr(0, variable.find('=')));
+  }
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    names.emplace_back(text.substr(0, text.find('=')));
+  }
+  std::vector<std::string> all = exported_variables(names);
+  std::erase_if(all, [&](const std::string& name) { return std::ranges::count(asked_for, name) > 0; });
+  all.insert(all.end(), arguments.environment.begin(), arguments.environment.end());
+  return all;
+}
+
+std::string variable_or_empty(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+// Throws Error with a line for each host on which ranks cannot be started. This one is taken to be well.
+void check_other_hosts(const std::vector<Host>& hosts, int port, const Launched& launched, bool verbose) {
+  std::vector<std::string> others;
+  for (const Host& host : hosts)
+    if (!is_this_host(host.name)) others.push_back(host.name);
+  const HostNeeds needs{.folder = std::filesystem::current_path().string(),
+                        .program = launched.words[0],
+                        .version = launched.is_ours ? "partialfc " PARTIALFC_VERSION : "",
+                        .path = variable_or_empty("PATH"),
+                        .library_path = variable_or_empty("LD_LIBRARY_PATH")};
+  const std::vector<std::string> failures = check_hosts(others, port, needs);
+  if (!failures.empty()) fail("{}", fmt::join(failures, "\n"));
+  if (verbose && !others.empty())
+    fmt::print(stderr, "launch: ssh and {} are in order on {}\n", needs.program, fmt::join(others, ", "));
+}
+
+[[noreturn]] void become(const std::vector<std::string>& command) {
+  std::vector<char*> arguments;
+  for (const std::string& argument : command) arguments.push_back(const_cast<char*>(argument.c_str()));
+  arguments.push_back(nullptr);
+  ::execvp(arguments[0], arguments.data());
+  fail("{}: cannot start it: {}: install Open MPI (Debian: openmpi-bin)", command[0], errno_text(errno));
+}
+
+int launch(const LaunchArguments& arguments, const Launched& launched) {
+  const bool is_training = launched.is_ours && launched.words[1] == "train";
+  if (arguments.max_restarts > 0 && !is_training)
+    fail_usage("--max-restarts {}: only train can go on where it failed, not '{}'", arguments.max_restarts,
+               launched.words[launched.is_ours ? 1 : 0]);
+  MpirunOptions options{.num_proc = arguments.num_proc,
+                        .hosts = hosts_of(arguments),
+                        .ssh_port = arguments.ssh_port,
+                        .network_interface = arguments.network_interface,
+                        .environment = environment_of(arguments),
+                        .output_filename = arguments.output_filename,
+                        .as_root = ::geteuid() == 0,
+                        .command = launched.words};
+  const std::vector<std::string> command = mpirun_command(options);
+  if (arguments.dry_run) {
+    fmt::print("{}\n", shell_line(command));
+    return kDone;
+  }
+  check_other_hosts(options.hosts, options.ssh_port, launched, arguments.verbose);
+  if (arguments.verbose) fmt::print(stderr, "launch: {}\n", shell_line(command));
+  if (arguments.max_restarts == 0) become(command);
+  options.command = resumed(launched).words;
+  return run_with_restarts(command, mpirun_command(options), arguments.max_restarts);
+}
+
+}  // namespace
+
+std::vector<std::string> take_launched_command(const CLI::App& app, std::vector<std::string>& arguments) {
+  if (arguments.empty() || arguments[0] != "launch") return {};
+  const CLI::App* command = app.get_subcommand("launch");
+  size_t i = 1;
+  while (i < arguments.size() && arguments[i].starts_with('-') && arguments[i] != "--") {
+    // Long options that begin with one '-', as horovodrun and mpirun have them, CLI11 takes for short ones.
+    if (arguments[i] == "-np" || arguments[i] == "-hostfile")
+      arguments[i] = arguments[i] == "-np" ? "--num-proc" : "--hostfile";
+    const CLI::Option* option = command->get_option_no_throw(arguments[i]);
+    i += option != nullptr && option->get_items_expected_max() > 0 ? 2 : 1;
+  }
+  const auto begin = arguments.begin() + static_cast<ptrdiff_t>(std::min(i, arguments.size()));
+  std::vector<std::string> launched(begin, arguments.end());
+  arguments.erase(begin, arguments.end());
+  if (!launched.empty() && launched[0] == "--") launched.erase(launched.begin());
+  return launched;
+}
+
+void add_launch_command(CLI::App& app, Action& action, const std::vector<std::string>& launched) {
+  CLI::App* command = app.add_subcommand("launch", "Start ranks on one or many hosts, as horovodrun does");
+  auto arguments = std::make_shared<LaunchArguments>();
+  command->add_option("-n,--num-proc", arguments->num_proc, "Ranks in all; -np too")
+      ->required()
+      ->check(CLI::Range(1, 1000000));
+  command->add_option("-H,--hosts", arguments->hosts, "Hosts and slots, e.g. a:8,b:8 [localhost:RANKS]");
+  command->add_option("--hostfile", arguments->hostfile,
+                      "A host a line: 'a slots=8' or 'a:8'; -hostfile too");
+  command
+      ->add_option("-p,--ssh-port", arguments->ssh_port,
+                   "Port of sshd on all hosts [that of ssh's configuration]")
+      ->check(CLI::Range(1, 65535));
+  command->add_option("--network-interface,--network-interfaces", arguments->network_interface,
+                      "Interfaces or networks for MPI, e.g. eth0,10.1.0.0/16 [any]");
+  command
+      ->add_option("-x", arguments->environment,
+                   "NAME or NAME=VALUE: a variable for all ranks; may be repeated")
+      ->take_all()
+      ->allow_extra_args(false);
+  command->add_option("--output-filename", arguments->output_filename,
+                      "Folder that gets the output of each rank too");
+  command
+      ->add_option("--max-restarts", arguments->max_restarts,
+                   "Start a train that failed again, with --resume, up to so many times")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 1000000));
+  command->add_flag("--dry-run", arguments->dry_run, "Print mpirun's command line; contact no host");
+  command->add_flag("--verbose", arguments->verbose, "Tell what was checked, and mpirun's command line");
+  command->footer(
+      "Then the command, after -- or not: a subcommand of partialfc, or any program (bash config.sh).\n"
+      "Other hosts than this one are first asked over ssh, which must not ask for a password. Ranks are "
+      "given PATH,\n"
+      "LD_LIBRARY_PATH and variables of CUDA, NCCL, OpenMP and the like; others with -x.");
+  command->callback([&app, &action, &launched, arguments] {
+    action = [&app, &launched, arguments] { return launch(*arguments, launched_command(app, launched)); };
+  });
+}
+
+}  // namespace partialfc

@@ -1,0 +1,78 @@
+#include "cli/restarts.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+#include "cli/command.h"
+#include "partialfc/launch/child_process.h"
+
+namespace partialfc {
+
+namespace {
+
+constexpr std::chrono::seconds kPause(3);
+
+// What a signal handler can reach is global.
+std::atomic<int> stop_signal = 0;
+std::atomic<pid_t> running_child = 0;
+static_assert(std::atomic<int>::is_always_lock_free && std::atomic<pid_t>::is_always_lock_free);
+
+// A terminal sends its signals (Ctrl-C) to all processes before it, the child too: those are not for us to hand on, as two
+// of them end mpirun at once.
+extern "C" void hand_on(int signal_number, siginfo_t* info, void*) {
+  stop_signal = signal_number;
+  const pid_t child = running_child;
+  if (child > 0 && info->si_code != SI_KERNEL) ::kill(child, signal_number);
+}
+
+void hand_on_signals() {
+  struct sigaction action {};
+  action.sa_sigaction = hand_on;
+  action.sa_flags = SA_SIGINFO;
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2}) {
+    struct sigaction before {};
+    ::sigaction(number, nullptr, &before);
+    if (before.sa_handler != SIG_IGN) ::sigaction(number, &action, nullptr);  // nohup's wish is kept
+  }
+}
+
+int run_once(const std::vector<std::string>& command) {
+  ChildProcess child(command, {.capture = false});
+  running_child = child.id();
+  if (stop_signal != 0) child.send(stop_signal);  // it came before there was a child
+  const int exit_code = child.wait(ChildProcess::kForever).exit_code;
+  running_child = 0;
+  return exit_code;
+}
+
+bool stopped_while_waiting() {
+  const auto end = std::chrono::steady_clock::now() + kPause;
+  while (stop_signal == 0 && std::chrono::steady_clock::now() < end)
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  return stop_signal != 0;
+}
+
+}  // namespace
+
+int run_with_restarts(const std::vector<std::string>& first, const std::vector<std::string>& again,
+                      int most) {
+  hand_on_signals();
+  int exit_code = run_once(first);
+  for (int restart = 1; restart <= most; ++restart) {
+    if (exit_code == kDone || exit_code == kWrongUsage || exit_code == kStoppedAfterSaving ||
+        stop_signal != 0)
+      break;
+    fmt::print(stderr,
+               "launch: the ranks ended with exit code {}; restart {} of {}, with --resume, in {} s\n",
+               exit_code, restart, most, kPause.count());
+    if (stopped_while_waiting()) break;
+    exit_code = run_once(again);
+  }
+  return exit_code;
+}
+
+}  // namespace partialfc
