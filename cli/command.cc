@@ -93,6 +93,21 @@ int run_as_rank(double timeout_seconds, const std::function<int(Communicator&)>&
   }
 }
 
+std::vector<std::string> recipe_overrides(const std::vector<std::string>& arguments) {
+  std::vector<std::string> overrides;
+  for (const std::string& argument : arguments) {
+    if (!argument.starts_with("--") || argument.find('=') == std::string::npos)
+      fail_usage("'{}' is not understood; overrides of the recipe are --key.sub=value", argument);
+    overrides.push_back(argument.substr(2));
+  }
+  return overrides;
+}
+
+std::filesystem::path output_folder(const std::filesystem::path& recipe, const std::string& asked_for) {
+  if (!asked_for.empty()) return asked_for;
+  return std::filesystem::path("runs") / recipe.stem();
+}
+
 int threads_on_host() { return cores_of_process(0); }
 
 int threads_for_rank(int wanted, const Communicator& comm) {

@@ -48,6 +48,8 @@ int main(int argc, char** argv) {
   add_verify_command(app, action);
   add_embed_command(app, action);
   add_bench_command(app, action);
+  add_plan_command(app, action);
+  add_check_command(app, action);
   std::vector<std::string> launched;
   add_launch_command(app, action, launched);
   std::vector<std::string> arguments(argv + 1, argv + argc);

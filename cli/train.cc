@@ -39,22 +39,6 @@ struct TrainArguments {
   std::string precision;
 };
 
-// What CLI11 did not know has to be overrides of the recipe.
-std::vector<std::string> overrides_of(const std::vector<std::string>& rest) {
-  std::vector<std::string> overrides;
-  for (const std::string& argument : rest) {
-    if (!argument.starts_with("--") || argument.find('=') == std::string::npos)
-      fail_usage("'{}' is not understood; overrides of the recipe are --key.sub=value", argument);
-    overrides.push_back(argument.substr(2));
-  }
-  return overrides;
-}
-
-std::filesystem::path output_folder(const TrainArguments& arguments) {
-  if (!arguments.output.empty()) return arguments.output;
-  return std::filesystem::path("runs") / std::filesystem::path(arguments.recipe).stem();
-}
-
 // A run writes the recipe as it was resolved to its folder: never over the one that a person wrote.
 void refuse_to_replace_recipe(const std::filesystem::path& recipe, const std::filesystem::path& output) {
   std::error_code ignored;  // a file that is not there is not the other one
@@ -85,13 +69,13 @@ int train(const TrainArguments& arguments, const std::vector<std::string>& rest)
   if (arguments.resume && arguments.overwrite) fail_usage("--resume and --overwrite exclude each other");
   for (const int signal_number : {SIGINT, SIGTERM, SIGUSR1}) std::signal(signal_number, request_stop);
   return run_as_rank(arguments.timeout, [&](Communicator& world) {
-    std::vector<std::string> overrides = overrides_of(rest);
+    std::vector<std::string> overrides = recipe_overrides(rest);
     if (!arguments.precision.empty()) overrides.push_back("train.precision=" + arguments.precision);
     const Recipe recipe = read_recipe(arguments.recipe, overrides);
     const StartMode start = arguments.resume      ? StartMode::kResume
                             : arguments.overwrite ? StartMode::kOverwrite
                                                   : StartMode::kNew;
-    const std::filesystem::path output = output_folder(arguments);
+    const std::filesystem::path output = output_folder(arguments.recipe, arguments.output);
     if (!arguments.resume) refuse_to_replace_recipe(arguments.recipe, output);
     const std::unique_ptr<Trace> trace = begin_trace(arguments.trace, world);
     Trainer trainer(recipe, world,

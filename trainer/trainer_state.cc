@@ -49,15 +49,17 @@ nlohmann::json Trainer::recipe_in_manifest() const {
 }
 
 // The backbone, which is small, is written at once; the centers while training goes on, until about half of the steps to
-// the next checkpoint are done.
+// the next checkpoint are done. A run that saves at its end alone has no step to be done by: its pieces stay small.
 void Trainer::begin_save() {
   const TraceSpan span("checkpoint.begin");
+  constexpr int64_t kNoHurry = 1 << 20;
   average_statistics();
   saver_->begin({.step = step_,
                  .samples = samples_,
                  .seed = static_cast<uint64_t>(recipe_.train.seed),
                  .recipe = recipe_in_manifest()},
-                {.steps = std::max<int64_t>(1, recipe_.checkpoint.every / 2)});
+                {.steps = recipe_.checkpoint.every > 0 ? std::max<int64_t>(1, recipe_.checkpoint.every / 2)
+                                                       : kNoHurry});
   if (!is_first()) return;
   write_weights(saver_->add_file(kBackboneFile), *network_, {});
   write_optimizer_state(saver_->add_file(kOptimizerFile), *network_, optimizer_->states(),

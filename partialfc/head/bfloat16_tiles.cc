@@ -103,7 +103,9 @@ class BFloat16Tiles final : public TileArithmetic {
                   {u[samples.first], columns, padded_dim_, u.stride}, next);
   }
 
-  int64_t kept_row_bytes() const override { return kept_stride() * int64_t{sizeof(BFloat16)}; }
+  int64_t kept_row_bytes() const override {
+    return partialfc::kept_row_bytes(Precision::kBFloat16, samples_);
+  }
 
   void keep(Range samples, MatrixView<const float> values, std::byte* kept) override {
     auto* row = reinterpret_cast<BFloat16*>(kept) + samples.first;
@@ -127,7 +129,7 @@ class BFloat16Tiles final : public TileArithmetic {
   }
 
  private:
-  int64_t kept_stride() const { return padded_samples_ + 32; }
+  int64_t kept_stride() const { return kept_row_bytes() / int64_t{sizeof(BFloat16)}; }
 
   struct Workspace {
     PaddedRows<BFloat16> centers;     // w (T, D)

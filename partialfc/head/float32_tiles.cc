@@ -104,7 +104,7 @@ class Float32Tiles final : public TileArithmetic {
               padded(u.rows_from(samples.first, samples.size())), next);
   }
 
-  int64_t kept_row_bytes() const override { return padded_stride(samples_) * int64_t{sizeof(float)}; }
+  int64_t kept_row_bytes() const override { return partialfc::kept_row_bytes(Precision::kFloat32, samples_); }
   void keep(Range, MatrixView<const float>, std::byte*) override {}  // they are where values() has put them
 
   void gradients(const std::byte* kept, Range rows, MatrixView<float> gradients, RowPrefetch& next) override {

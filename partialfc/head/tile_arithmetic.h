@@ -1,4 +1,5 @@
-// The matrix products of the two visits, on one tile of centers that lies in the cache. Internal to head/.
+// The matrix products of the two visits, on one tile of centers that lies in the cache. Internal to head/, and to
+// plan/, which counts its bytes.
 //
 // One object a rank, one implementation a precision. The rows of a tile are T classes; N samples, D dimensions.
 // "values" are first the products w_j · x̂_n, then E_jn/‖w_j‖: so 1/‖w‖ never has to be applied to whole rows.
@@ -11,7 +12,9 @@
 #include "partialfc/base/matrix.h"
 #include "partialfc/base/parallel.h"
 #include "partialfc/base/precision.h"
+#include "partialfc/kernels/bfloat16_gemm.h"
 #include "partialfc/kernels/prefetch.h"
+#include "partialfc/kernels/tile_gemm.h"
 
 namespace partialfc {
 
@@ -52,6 +55,12 @@ class TileArithmetic {
   // How often a product of `rows` rows with all samples advances `next`, about.
   virtual int64_t prefetch_calls(int64_t rows) const = 0;
 };
+
+// Bytes in which the values of a class and N samples are kept: a padded row.
+constexpr int64_t kept_row_bytes(Precision precision, int64_t samples) {
+  if (precision == Precision::kFloat32) return padded_stride(samples) * int64_t{sizeof(float)};
+  return (padded_to_tile(samples) + kBFloat16Tile) * int64_t{sizeof(BFloat16)};
+}
 
 std::unique_ptr<TileArithmetic> make_float32_tiles(int64_t dim, int threads);
 // Throws UsageError where the CPU has no bfloat16 arithmetic.

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -76,15 +77,16 @@ void ChildProcess::send(int signal_number) const { ::kill(id_, signal_number); }
 ChildResult ChildProcess::wait(std::chrono::seconds longest) {
   PFC_CHECK(id_ > 0, "waited for already");
   int status = 0;
+  rusage usage{};
   if (longest == kForever) {
-    while (::waitpid(id_, &status, 0) < 0 && errno == EINTR) {
+    while (::wait4(id_, &status, 0, &usage) < 0 && errno == EINTR) {
     }
   } else {
     const auto deadline = std::chrono::steady_clock::now() + longest;
-    while (::waitpid(id_, &status, WNOHANG) == 0) {
+    while (::wait4(id_, &status, WNOHANG, &usage) == 0) {
       if (std::chrono::steady_clock::now() > deadline) {
         send(SIGKILL);
-        ::waitpid(id_, &status, 0);
+        ::wait4(id_, &status, 0, &usage);
         break;
       }
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
@@ -93,6 +95,7 @@ ChildResult ChildProcess::wait(std::chrono::seconds longest) {
   id_ = -1;
   ChildResult result;
   result.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  result.peak_memory = int64_t{usage.ru_maxrss} * 1024;
   if (out_ >= 0) result.out = text_of(out_);
   if (err_ >= 0) result.err = text_of(err_);
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@ struct ChildResult {
   int exit_code = -1;    // 128 + the signal where one ended it
   std::string out, err;  // of a child whose output was captured
   double seconds = 0;
+  int64_t peak_memory = 0;  // bytes, of the largest process: of its own children too
 };
 
 class ChildProcess {

@@ -166,15 +166,17 @@ int64_t Graph::parameter_count() const {
   return count;
 }
 
+int64_t Graph::forward_flops_of(const Operation& operation) const {
+  const Shape& in = operations_[operation.inputs.empty() ? 0 : operation.inputs[0]].output;
+  if (operation.kind == Kind::kConv)
+    return 2 * operation.output.elements() * (in.channels / operation.groups) * operation.kernel_height *
+           operation.kernel_width;
+  return operation.kind == Kind::kLinear ? 2 * operation.output.elements() * in.elements() : 0;
+}
+
 int64_t Graph::forward_flops() const {
   int64_t flops = 0;
-  for (const Operation& operation : operations_) {
-    const Shape& in = operations_[operation.inputs.empty() ? 0 : operation.inputs[0]].output;
-    if (operation.kind == Kind::kConv)
-      flops += 2 * operation.output.elements() * (in.channels / operation.groups) * operation.kernel_height *
-               operation.kernel_width;
-    if (operation.kind == Kind::kLinear) flops += 2 * operation.output.elements() * in.elements();
-  }
+  for (const Operation& operation : operations_) flops += forward_flops_of(operation);
   return flops;
 }
 

@@ -81,7 +81,9 @@ class Graph {
   std::vector<TensorSpec> tensors_of(const Operation& operation) const;
   std::vector<TensorSpec> tensors() const;
   int64_t parameter_count() const;  // trainable numbers
-  int64_t forward_flops() const;    // of convolutions and linear layers, per sample; a multiply-add is two
+  // Of convolutions and linear layers, per sample; a multiply-add is two. Of one operation, and of all.
+  int64_t forward_flops_of(const Operation& operation) const;
+  int64_t forward_flops() const;
 
  private:
   int append(Operation operation);

@@ -1,0 +1,98 @@
+#include "partialfc/plan/memory_model.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "partialfc/checkpoint/center_snapshot.h"
+#include "partialfc/checkpoint/piece_queue.h"
+#include "partialfc/head/tile_arithmetic.h"
+#include "partialfc/plan/activation_memory.h"
+
+namespace partialfc {
+
+namespace {
+
+constexpr int64_t kFloat = sizeof(float);
+
+// A step's vectors over the active classes in PartialFC::Step and beside it: the sampler's positions, slots, positions
+// (8 bytes each), addresses, sort keys twice, inverse norms (4).
+constexpr int64_t kBytesOfActiveClass = 6 * 8 + 4;
+
+int64_t kept_values(const TrainingShape& shape) {
+  const int64_t tile = TileArithmetic::kRows * kept_row_bytes(shape.head_precision, shape.global_batch);
+  const int64_t tiles = (shape.rank_active() + TileArithmetic::kRows - 1) / TileArithmetic::kRows;
+  return (std::min(tiles, shape.kept_bytes / tile) + shape.threads) * tile;
+}
+
+// Unit features and weighted features, each as a matrix and as operand; the gathered message, or the gradients of all
+// rows; and the room in which MPI leaves what the others have sent.
+int64_t features(const TrainingShape& shape) {
+  const int64_t dim = shape.dim(), samples = shape.global_batch, padded = shape.rank_batch() * shape.ranks;
+  const int64_t operand = shape.head_precision == Precision::kFloat32 ? kFloat : int64_t{sizeof(BFloat16)};
+  const int64_t matrices =
+      2 * samples * dim * kFloat + operand * (dim * padded_stride(samples) + samples * padded_stride(dim));
+  const int64_t messages = padded * (dim + 2) * kFloat + (shape.ranks > 1 ? padded * dim * kFloat : 0);
+  return matrices + messages;
+}
+
+// Pieces of the file that wait, one that is made and one that is written; slots, positions and addresses of the rows.
+// Where training goes on meanwhile: rows that change before their piece, one a step for K steps, has been copied: at step
+// k with probability ρ(1 − ρ)^(k−1) · (1 − k/K), ρ the share of active rows.
+int64_t saving(const TrainingShape& shape) {
+  const int64_t row = shape.record().bytes(), rows = shape.rank_classes();
+  int64_t piece_rows = std::max(int64_t{1}, SnapshotPace{}.least_bytes / row);
+  if (shape.save_steps > 0)
+    piece_rows = std::max(piece_rows, (rows + shape.save_steps - 1) / shape.save_steps);
+  constexpr auto kPieces = static_cast<int64_t>(PieceQueue::kMostPieces) + 2;
+  const int64_t pieces = std::min(rows, kPieces * piece_rows) * row,
+                lists = 3 * int64_t{sizeof(int64_t)} * rows;
+  if (shape.save_steps == 0) return pieces + lists;
+  const double steps = std::ceil(static_cast<double>(rows) / static_cast<double>(piece_rows));
+  const double rate = static_cast<double>(shape.rank_active()) / static_cast<double>(rows);
+  double share = 0, unchanged = 1;
+  for (double k = 1; k < steps && unchanged > 1e-6; ++k, unchanged *= 1 - rate)
+    share += rate * unchanged * (1 - k / steps);
+  return static_cast<int64_t>(share * static_cast<double>(rows)) * row + pieces + lists;
+}
+
+}  // namespace
+
+std::vector<MemoryItem> head_memory(const TrainingShape& shape) {
+  const int64_t rows = shape.rank_classes(), dim = shape.dim();
+  int64_t centers = rows * dim * size_of(shape.head_precision), states = centers * shape.optimizer.states();
+  if (shape.store_bytes > 0 && centers + states > shape.store_bytes) {
+    centers = shape.store_bytes / (1 + shape.optimizer.states());
+    states = shape.store_bytes - centers;
+  }
+  const int64_t sums = shape.threads * padded_to_tile(shape.global_batch) * padded_stride(dim) * kFloat;
+  return {{"centers", centers},
+          {"optimizer_state", states},
+          {"slot_table", rows * int64_t{sizeof(uint32_t)}},
+          {"class_lists", shape.rank_active() * kBytesOfActiveClass},
+          {"kept_values", kept_values(shape)},
+          {"partial_sums", sums},
+          {"features", features(shape)}};
+}
+
+std::vector<MemoryItem> training_memory(const TrainingShape& shape, const Machine& machine) {
+  std::vector<MemoryItem> items = head_memory(shape);
+  items.push_back({"saving", saving(shape)});
+  const ActivationMemory activations =
+      activation_memory(shape.backbone, shape.micro_batch(), shape.backbone_precision);
+  const auto slack = static_cast<int64_t>(machine.activation_slack * static_cast<double>(activations.kept));
+  const int64_t pixels = shape.rank_batch() * shape.backbone.input().elements();
+  items.push_back(
+      {"backbone_state", shape.backbone.parameter_count() * (2 + shape.optimizer.states()) * kFloat});
+  items.push_back({"activations", activations.peak + slack});
+  items.push_back({"batches", pixels * (shape.batches_ahead + 2)});
+  items.push_back({"program", machine.program_bytes});
+  return items;
+}
+
+int64_t total_bytes(const std::vector<MemoryItem>& items) {
+  int64_t sum = 0;
+  for (const MemoryItem& item : items) sum += item.bytes;
+  return sum;
+}
+
+}  // namespace partialfc

@@ -1,0 +1,100 @@
+#include "partialfc/plan/memory_model.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "partialfc/head/tile_arithmetic.h"
+#include "partialfc/models/backbones.h"
+#include "partialfc/plan/activation_memory.h"
+
+namespace partialfc {
+namespace {
+
+constexpr int64_t kDim = 64, kBatch = 48, kClasses = 40'960;
+
+TrainingShape shape() {
+  return {.backbone = make_backbone({.name = "small", .input = {1, 16, 16}, .embedding = kDim, .stages = 2}),
+          .classes = kClasses,
+          .global_batch = kBatch,
+          .ranks = 2,
+          .threads = 3,
+          .batches_ahead = 4};
+}
+
+std::map<std::string, int64_t> by_name(const std::vector<MemoryItem>& items) {
+  std::map<std::string, int64_t> map;
+  for (const auto& [name, bytes] : items) map[name] = bytes;
+  return map;
+}
+
+TEST(MemoryModel, ItemsOfTheHeadFollowFromTheShape) {
+  auto items = by_name(head_memory(shape()));
+  const int64_t rows = kClasses / 2;
+  EXPECT_EQ(items["centers"], rows * kDim * 4);
+  EXPECT_EQ(items["optimizer_state"], rows * kDim * 4);
+  EXPECT_EQ(items["slot_table"], rows * 4);
+  EXPECT_EQ(items["class_lists"], rows * 52);  // r = 1: all are active
+  EXPECT_EQ(items["kept_values"],
+            (rows + 3 * 256) * 80 * 4);  // 48 padded to 64 + 16; 80 tiles and one a thread
+  EXPECT_EQ(items["partial_sums"], 3 * 64 * 80 * 4);
+
+  TrainingShape other = shape();
+  other.head_precision = Precision::kBFloat16;
+  other.optimizer.kind = OptimizerOptions::Kind::kAdamW;
+  other.sample_rate = 0.5;
+  items = by_name(head_memory(other));
+  EXPECT_EQ(items["centers"], rows * kDim * 2);
+  EXPECT_EQ(items["optimizer_state"], 2 * rows * kDim * 2);
+  EXPECT_EQ(items["kept_values"], (rows / 2 + 3 * 256) * 96 * 2);  // 48 padded to 64 + 32
+}
+
+TEST(MemoryModel, WhatIsKeptHasItsBudgetAndAFileStoreItsMemory) {
+  TrainingShape other = shape();
+  other.kept_bytes = 10 * 256 * 80 * 4 + 1;
+  EXPECT_EQ(by_name(head_memory(other))["kept_values"], (10 + 3) * 256 * 80 * 4);
+  other.store_bytes = 1 << 20;
+  const auto items = by_name(head_memory(other));
+  EXPECT_EQ(items.at("centers") + items.at("optimizer_state"), 1 << 20);
+}
+
+TEST(MemoryModel, ItemsOfARunAreTheHeadsAndTheBackbones) {
+  const Machine machine{.program_bytes = 1000, .activation_slack = 0.25};
+  const auto items = training_memory(shape(), machine);
+  auto named = by_name(items);
+  const ActivationMemory activations = activation_memory(shape().backbone, kBatch / 2, Precision::kFloat32);
+  EXPECT_EQ(named["activations"], activations.peak + activations.kept / 4);
+  EXPECT_EQ(named["backbone_state"], shape().backbone.parameter_count() * 3 * 4);
+  EXPECT_EQ(named["batches"], kBatch / 2 * 16 * 16 * (4 + 2));
+  EXPECT_EQ(named["program"], 1000);
+  const int64_t rows = kClasses / 2, record = 2 * kDim * 4;
+  EXPECT_EQ(named["saving"], rows * record + rows * 24);  // 6 pieces of 8 MiB would hold more
+  int64_t sum = 0;
+  for (const auto& [name, bytes] : named) sum += bytes;
+  EXPECT_EQ(total_bytes(items), sum);
+}
+
+// With all classes in each step, the first step after a checkpoint began changes every row that is not copied yet.
+TEST(MemoryModel, SavingCopiesTheRowsThatChangeMeanwhile) {
+  TrainingShape other = shape();
+  other.classes = 4096 * 1000;
+  other.save_steps = 1000;
+  const int64_t rows = other.rank_classes(), records = rows * kDim * 8, pieces = 6 * (8 << 20);
+  const int64_t all = by_name(training_memory(other, {}))["saving"];
+  EXPECT_GT(all, records / 100 * 99 + pieces + rows * 24);
+  EXPECT_LE(all, records + pieces + rows * 24);
+  other.sample_rate = 0.001;  // a tenth or so changes while 1/125 is copied a step
+  EXPECT_LT(by_name(training_memory(other, {}))["saving"], all / 4);
+  other.save_steps = 0;
+  EXPECT_NEAR(by_name(training_memory(other, {}))["saving"], pieces + rows * 24, 1 << 10);
+}
+
+TEST(MemoryModel, MicroBatchesAndRanksLessenTheActivations) {
+  TrainingShape parts = shape();
+  parts.micro_batches = 3;
+  EXPECT_LT(by_name(training_memory(parts, {}))["activations"],
+            by_name(training_memory(shape(), {}))["activations"]);
+}
+
+}  // namespace
+}  // namespace partialfc
