@@ -129,6 +129,11 @@ std::vector<std::string> recipe_overrides(const std::vector<std::string>& argume
   return overrides;
 }
 
+std::filesystem::path output_folder(const std::filesystem::path& recipe, const std::string& asked_for) {
+  if (!asked_for.empty()) return asked_for;
+  return std::filesystem::path("runs") / recipe.stem();
+}
+
 int threads_on_host() { return cores_of_process(0); }
 
 int threads_for_rank(int wanted, const Communicator& comm) {

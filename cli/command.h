@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
@@ -24,6 +25,7 @@ void add_embed_command(CLI::App& app, Action& action);
 void add_bench_command(CLI::App& app, Action& action);
 void add_cache_command(CLI::App& app, Action& action);
 void add_plan_command(CLI::App& app, Action& action);
+void add_check_command(CLI::App& app, Action& action);
 
 // launch's own options end where the command begins that it starts: `--` or the first word that is no option. main()
 // takes that command away from `arguments`, the program's, for CLI11 would read options into it.
@@ -46,6 +48,9 @@ int report_errors(const std::function<int()>& body);
 
 // "--key.sub=value" → "key.sub=value": what CLI11 did not know has to be overrides of the recipe.
 std::vector<std::string> recipe_overrides(const std::vector<std::string>& arguments);
+
+// The run's folder: `asked_for`, or, where that is empty, runs/NAME of the recipe.
+std::filesystem::path output_folder(const std::filesystem::path& recipe, const std::string& asked_for);
 
 // The cores of this host that this process may run on.
 int threads_on_host();

@@ -5,10 +5,10 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <filesystem>
 #include <memory>
 
 #include "cli/command.h"
+#include "cli/rank_start.h"
 #include "cli/restarts.h"
 #include "partialfc/base/error.h"
 #include "partialfc/launch/hosts.h"
@@ -49,7 +49,7 @@ Launched launched_command(const CLI::App& app, std::vector<std::string> words) {
   if (words[0] == "launch") fail_usage("launch cannot start launch: name the ranks' own command");
   const auto has_its_name = [&](const CLI::App* subcommand) { return subcommand->check_name(words[0]); };
   if (app.get_subcommands(has_its_name).empty()) return {words};
-  words.insert(words.begin(), std::filesystem::read_symlink("/proc/self/exe").string());
+  words.insert(words.begin(), own_program());
   return {words, true};
 }
 
@@ -72,24 +72,15 @@ void check_variable(const std::string& variable) {
 
 // What -x asks for, after what ranks are always given.
 std::vector<std::string> environment_of(const LaunchArguments& arguments) {
-  std::vector<std::string> names, asked_for;
+  std::vector<std::string> asked_for;
   for (const std::string& variable : arguments.environment) {
     check_variable(variable);
     asked_for.push_back(variable.substr(0, variable.find('=')));
   }
-  for (char** entry = environ; *entry != nullptr; ++entry) {
-    const std::string_view text = *entry;
-    names.emplace_back(text.substr(0, text.find('=')));
-  }
-  std::vector<std::string> all = exported_variables(names);
+  std::vector<std::string> all = exported_environment();
   std::erase_if(all, [&](const std::string& name) { return std::ranges::count(asked_for, name) > 0; });
   all.insert(all.end(), arguments.environment.begin(), arguments.environment.end());
   return all;
-}
-
-std::string variable_or_empty(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
 }
 
 // Throws Error with a line for each host on which ranks cannot be started. This one is taken to be well.
@@ -97,11 +88,7 @@ void check_other_hosts(const std::vector<Host>& hosts, int port, const Launched&
   std::vector<std::string> others;
   for (const Host& host : hosts)
     if (!is_this_host(host.name)) others.push_back(host.name);
-  const HostNeeds needs{.folder = std::filesystem::current_path().string(),
-                        .program = launched.words[0],
-                        .version = launched.is_ours ? "partialfc " PARTIALFC_VERSION : "",
-                        .path = variable_or_empty("PATH"),
-                        .library_path = variable_or_empty("LD_LIBRARY_PATH")};
+  const HostNeeds needs = host_needs(launched.words[0], launched.is_ours);
   const std::vector<std::string> failures = check_hosts(others, port, needs);
   if (!failures.empty()) fail("{}", fmt::join(failures, "\n"));
   if (verbose && !others.empty())

@@ -50,6 +50,7 @@ int main(int argc, char** argv) {
   add_bench_command(app, action);
   add_cache_command(app, action);
   add_plan_command(app, action);
+  add_check_command(app, action);
   std::vector<std::string> launched;
   add_launch_command(app, action, launched);
   std::vector<std::string> arguments(argv + 1, argv + argc);

@@ -9,6 +9,7 @@
 #include "cli/command.h"
 #include "cli/plan_rates.h"
 #include "cli/plan_report.h"
+#include "cli/recipe_shape.h"
 #include "partialfc/base/error.h"
 #include "partialfc/base/process_memory.h"
 #include "partialfc/data/image_source.h"
@@ -57,31 +58,6 @@ Recipe recipe_of(const PlanArguments& a, const std::vector<std::string>& rest) {
   if (!a.classes) fail_usage("plan needs a recipe, or --classes");
   const std::string defaults = "data = { source = \"synthetic\" }\ntrain = { steps = 1000000 }\n";
   return parse_recipe(defaults, "plan", ".", overrides);
-}
-
-int64_t classes_of(const Recipe& recipe) {
-  if (recipe.data.classes > 0 || recipe.data.source == "synthetic") return recipe.data.classes;
-  return open_image_source(recipe.data.path)->num_classes();
-}
-
-TrainingShape shape_of(const Recipe& recipe, int ranks, int threads) {
-  const int64_t every = recipe.checkpoint.every;
-  const bool saves = every > 0 && (recipe.train.steps == 0 || every < recipe.train.steps);
-  TrainingShape shape{.backbone = make_backbone(recipe.backbone_options()),
-                      .classes = classes_of(recipe),
-                      .global_batch = recipe.train.global_batch,
-                      .sample_rate = recipe.head.sample_rate,
-                      .ranks = ranks,
-                      .threads = threads,
-                      .micro_batches = recipe.train.micro_batches,
-                      .head_precision = precision_of(recipe.head.precision),
-                      .backbone_precision = precision_of(recipe.train.precision),
-                      .batches_ahead = recipe.data.source == "synthetic" ? 0 : recipe.data.prefetch,
-                      .save_steps = saves ? std::max<int64_t>(1, every / 2) : 0};
-  if (recipe.optimizer.name == "adamw") shape.optimizer.kind = OptimizerOptions::Kind::kAdamW;
-  if (recipe.head.store == "file") shape.store_bytes = static_cast<int64_t>(recipe.head.store_memory * kGiB);
-  shape.validate();
-  return shape;
 }
 
 // Takes each number from the first that has it, and keeps account of where it came from.
@@ -137,12 +113,10 @@ Machine machine_of(const PlanArguments& a, const std::optional<MeasuredRates>& r
   const int sharing = std::min(ranks, m.interconnect.ranks_per_host);
   m.memory_bytes = static_cast<int64_t>(
       inputs.take("memory", "GiB", kGiB, a.memory, static_cast<double>(available_memory() / sharing), 0));
-  // libtorch makes kernels and threads in the first step: some 30 MB that are not resident yet.
-  const double program =
-      rates ? static_cast<double>(rates->program_bytes) : static_cast<double>(resident_memory() + 30'000'000);
+  const auto program = static_cast<double>(rates ? rates->program_bytes : program_memory());
   m.program_bytes = static_cast<int64_t>(inputs.take("program", "GiB", kGiB, a.program, program, 0));
   m.activation_slack = inputs.take("activation_slack", "", 1, a.activation_slack,
-                                   rates ? rates->activation_slack : std::nullopt, 0.5);
+                                   rates ? rates->activation_slack : std::nullopt, kActivationSlack);
   return m;
 }
 

@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cmath>
 #include <vector>
 
 #include "cli/bench_head.h"
+#include "cli/measure_link.h"
 #include "partialfc/base/process_memory.h"
 #include "partialfc/plan/activation_memory.h"
 #include "partialfc/plan/step_model.h"
@@ -19,25 +19,9 @@ namespace partialfc {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 double reduced(Communicator& world, double value, ReduceOp op) {
   world.all_reduce(std::span(&value, 1), op).wait();
   return value;
-}
-
-// Median of `runs` times of `action`, begun by all ranks at once; of the slowest rank.
-double median_seconds(Communicator& world, int runs, auto action) {
-  std::vector<double> seconds;
-  for (int i = 0; i < runs; ++i) {
-    world.barrier().wait();
-    const auto begin = Clock::now();
-    action();
-    seconds.push_back(
-        reduced(world, std::chrono::duration<double>(Clock::now() - begin).count(), ReduceOp::kMax));
-  }
-  std::nth_element(seconds.begin(), seconds.begin() + runs / 2, seconds.end());
-  return seconds[runs / 2];
 }
 
 // One forward and backward pass of random images.
@@ -137,21 +121,6 @@ void measure_head_rates(const TrainingShape& planned, Communicator& world, Measu
   y = (t - flops * x) / bytes;
   rates.head_flops = 1 / x;
   rates.memory_bandwidth = 1 / y;
-}
-
-// A gather of next to nothing, and one of megabytes, both by a ring.
-Link measure_link(Communicator& world) {
-  constexpr int64_t kNumbers = 1 << 20;
-  const int rounds = world.size() - 1;
-  const auto seconds = [&](int64_t numbers, int runs) {
-    std::vector<float> mine(numbers, 1.0f), all(numbers * world.size());
-    return median_seconds(world, runs,
-                          [&] { world.all_gather(std::span<const float>(mine), std::span(all)).wait(); });
-  };
-  seconds(kNumbers, 2);  // warms up
-  const double latency = seconds(1, 21) / rounds, large = seconds(kNumbers, 7) / rounds;
-  return {.latency = latency,
-          .bandwidth = static_cast<double>(kNumbers * sizeof(float)) / std::max(1e-9, large - latency)};
 }
 
 }  // namespace

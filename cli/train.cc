@@ -39,11 +39,6 @@ struct TrainArguments {
   std::string precision;
 };
 
-std::filesystem::path output_folder(const TrainArguments& arguments) {
-  if (!arguments.output.empty()) return arguments.output;
-  return std::filesystem::path("runs") / std::filesystem::path(arguments.recipe).stem();
-}
-
 // A run writes the recipe as it was resolved to its folder: never over the one that a person wrote.
 void refuse_to_replace_recipe(const std::filesystem::path& recipe, const std::filesystem::path& output) {
   std::error_code ignored;  // a file that is not there is not the other one
@@ -80,7 +75,7 @@ int train(const TrainArguments& arguments, const std::vector<std::string>& rest)
     const StartMode start = arguments.resume      ? StartMode::kResume
                             : arguments.overwrite ? StartMode::kOverwrite
                                                   : StartMode::kNew;
-    const std::filesystem::path output = output_folder(arguments);
+    const std::filesystem::path output = output_folder(arguments.recipe, arguments.output);
     if (!arguments.resume) refuse_to_replace_recipe(arguments.recipe, output);
     const std::unique_ptr<Trace> trace = begin_trace(arguments.trace, world);
     Trainer trainer(recipe, world,

@@ -208,4 +208,20 @@ bool MpiSession::launched_by_mpi() {
 
 void MpiSession::abort(int exit_code) { engine_->abort(exit_code); }
 
+MpiVersions mpi_versions() {
+  char text[MPI_MAX_LIBRARY_VERSION_STRING] = {};
+  int length = 0;
+  MPI_Get_library_version(text, &length);
+  // "Open MPI v4.1.4, package: …"
+  const std::string all(text, static_cast<size_t>(length)), start = "Open MPI v";
+  MpiVersions versions{.found = all.substr(0, all.find('\n'))};
+  if (all.starts_with(start)) versions.found = all.substr(start.size(), all.find(',') - start.size());
+#ifdef OMPI_MAJOR_VERSION
+  versions.built = fmt::format("{}.{}.{}", OMPI_MAJOR_VERSION, OMPI_MINOR_VERSION, OMPI_RELEASE_VERSION);
+#else
+  versions.built = fmt::format("MPI {}.{}", MPI_VERSION, MPI_SUBVERSION);
+#endif
+  return versions;
+}
+
 }  // namespace partialfc

@@ -18,6 +18,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "partialfc/comm/communicator.h"
 
@@ -51,5 +52,11 @@ class MpiSession {
   std::unique_ptr<Communicator> world_;
   int exceptions_at_start_ = 0;
 };
+
+// Versions of MPI: what this was built with, and the library that is loaded. May be asked without a session.
+struct MpiVersions {
+  std::string built, found;  // "4.1.4"; of an MPI other than Open MPI: its own words
+};
+MpiVersions mpi_versions();
 
 }  // namespace partialfc

@@ -1,0 +1,105 @@
+// partialfc check: what is here, on other hosts, and in a recipe, before anything is trained.
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli/check_list.h"
+#include "cli/check_machine.h"
+#include "cli/check_network.h"
+#include "cli/check_recipe.h"
+#include "cli/command.h"
+#include "partialfc/base/error.h"
+#include "partialfc/comm/mpi.h"
+
+namespace partialfc {
+
+namespace {
+
+struct CheckArguments {
+  std::string recipe, output, hosts, hostfile, network_interface;
+  int ssh_port = 0;
+  int64_t num_proc = 0;
+  bool json = false, as_rank = false;
+};
+
+std::vector<Host> hosts_of(const CheckArguments& arguments) {
+  if (!arguments.hosts.empty() && !arguments.hostfile.empty())
+    fail_usage("-H {} and --hostfile {} exclude each other", arguments.hosts, arguments.hostfile);
+  if (!arguments.hosts.empty()) return parse_hosts(arguments.hosts);
+  if (!arguments.hostfile.empty()) return read_hostfile(arguments.hostfile);
+  return {};
+}
+
+// Ranks fill one host after the other, as launch has it.
+int ranks_on_this_host(const std::vector<Host>& hosts, int64_t ranks) {
+  if (hosts.empty()) return static_cast<int>(ranks);
+  int64_t here = 0, left = ranks;
+  for (const Host& host : hosts) {
+    const int64_t on_host = std::min(left, host.slots);
+    left -= on_host;
+    if (is_this_host(host.name)) here += on_host;
+  }
+  return static_cast<int>(std::max<int64_t>(1, here));
+}
+
+RecipeCheck recipe_check(const CheckArguments& arguments, const std::vector<Host>& hosts,
+                         const std::vector<std::string>& rest) {
+  const int64_t slots = hosts.empty() ? 1 : slots_of(hosts);
+  const int64_t ranks = arguments.num_proc > 0 ? arguments.num_proc : slots;
+  if (!hosts.empty() && ranks > slots)
+    fail_usage("-np {} asks for {} ranks, but {} has {} slots", ranks, ranks, host_list(hosts), slots);
+  return {.recipe = arguments.recipe,
+          .overrides = recipe_overrides(rest),
+          .output = output_folder(arguments.recipe, arguments.output),
+          .ranks = static_cast<int>(ranks),
+          .ranks_here = ranks_on_this_host(hosts, ranks)};
+}
+
+int check(const CheckArguments& arguments, const std::vector<std::string>& rest) {
+  if (arguments.as_rank) return measure_as_rank();
+  if (MpiSession::launched_by_mpi())
+    fail_usage("check starts ranks itself: run it without mpirun or srun, with --hosts for several hosts");
+  if (arguments.recipe.empty() && !rest.empty()) fail_usage("'{}' is not understood", rest[0]);
+  const std::vector<Host> hosts = hosts_of(arguments);
+  RecipeCheck recipe;
+  if (!arguments.recipe.empty()) recipe = recipe_check(arguments, hosts, rest);
+  CheckList list;
+  check_machine(list);
+  if (!hosts.empty())
+    check_network(
+        {.hosts = hosts, .ssh_port = arguments.ssh_port, .network_interface = arguments.network_interface},
+        list);
+  if (!arguments.recipe.empty()) check_recipe(recipe, list);
+  fmt::print("{}", arguments.json ? check_json(list) : check_text(list));
+  return list.wrong_lines() == 0 ? kDone : kFailed;
+}
+
+}  // namespace
+
+void add_check_command(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand(
+      "check", "What is installed here, whether hosts can be used, whether a recipe can run");
+  auto arguments = std::make_shared<CheckArguments>();
+  command->add_option("recipe", arguments->recipe, "A recipe, a TOML file, to be checked too");
+  command->add_option("-o,--output", arguments->output, "The folder of its run [runs/NAME of the recipe]");
+  command->add_option("-n,--num-proc", arguments->num_proc, "Ranks of its run [slots of the hosts, or 1]")
+      ->check(CLI::Range(1, 1000000));
+  command->add_option("-H,--hosts", arguments->hosts, "Hosts to be checked too, e.g. a:8,b:8 or localhost:2");
+  command->add_option("--hostfile", arguments->hostfile, "A host a line: 'a slots=8' or 'a:8'");
+  command->add_option("-p,--ssh-port", arguments->ssh_port, "Port of sshd on all hosts")
+      ->check(CLI::Range(1, 65535));
+  command->add_option("--network-interface,--network-interfaces", arguments->network_interface,
+                      "Interfaces or networks for MPI, e.g. eth0,10.1.0.0/16 [any]");
+  command->add_flag("--json", arguments->json, "Print one JSON object to standard output");
+  command->add_flag("--as-rank", arguments->as_rank)->group("");  // what check itself starts under mpirun
+  command->allow_extras();
+  command->footer(
+      "Further keys of the recipe: --key.sub=value, as of train. Exit code 0: nothing is wrong; 1: something "
+      "is.\n"
+      "What each line means: docs/checking.md.");
+  command->callback([&action, arguments, command] {
+    action = [arguments, rest = command->remaining()] { return check(*arguments, rest); };
+  });
+}
+
+}  // namespace partialfc

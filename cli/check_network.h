@@ -1,0 +1,24 @@
+// The part of `partialfc check` about the hosts: whether ranks can be started there, and what the network between them
+// gives, measured by ranks of this program under mpirun: one a host, or two where there is one host.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/check_list.h"
+#include "partialfc/launch/hosts.h"
+
+namespace partialfc {
+
+struct NetworkCheck {
+  std::vector<Host> hosts;
+  int ssh_port = 0;
+  std::string network_interface;
+};
+
+void check_network(const NetworkCheck& network, CheckList& list);
+
+// What each rank of that mpirun does: rank 0 prints {"latency": seconds, "bandwidth": bytes/s}. Returns the exit code.
+int measure_as_rank();
+
+}  // namespace partialfc

@@ -1,0 +1,19 @@
+// What memory and time of a run follow from, as its recipe has it.
+#pragma once
+
+#include "partialfc/plan/training_shape.h"
+#include "trainer/recipe.h"
+
+namespace partialfc {
+
+// A recipe that leaves data.classes to its data gets the number from there: the data is opened. Throws UsageError where
+// so many ranks cannot train it.
+TrainingShape shape_of(const Recipe& recipe, int ranks, int threads);
+// The same where `classes` are known.
+TrainingShape shape_of(const Recipe& recipe, int64_t classes, int ranks, int threads);
+
+// Of a run that has not been measured: resident before anything is trained, and Machine's activation_slack.
+int64_t program_memory();
+constexpr double kActivationSlack = 0.5;
+
+}  // namespace partialfc
