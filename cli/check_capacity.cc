@@ -76,10 +76,11 @@ void check_writable(const std::string& name, const fs::path& folder, CheckList& 
 
 void check_disk(const Recipe& recipe, const TrainingShape& shape, const DataSize& data,
                 const fs::path& output, CheckList& list) {
-  constexpr double kClassAndOrder = 16;
+  constexpr double kClassAndOrder = 16, kBlock = 16;  // checkpoint/center_files.h
   const double steps = total_steps(recipe, data), rows = rows_alive(shape, steps);
   const auto record = static_cast<double>(shape.record().bytes());
-  const double checkpoint = rows * (record + kClassAndOrder) + backbone_bytes(shape);
+  const auto blocks = static_cast<double>(std::min(shape.classes, ClassPlacement::kMaxBlocks));
+  const double checkpoint = rows * (record + kClassAndOrder) + blocks * kBlock + backbone_bytes(shape);
   const auto every = static_cast<double>(recipe.checkpoint.every);
   const double saves = every > 0 ? std::ceil(steps / every) : 1;
   const double most = std::min(static_cast<double>(recipe.checkpoint.keep) + 1, saves);

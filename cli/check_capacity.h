@@ -1,6 +1,7 @@
 // The part of `partialfc check` about what a run will need: room on the disk for its checkpoints, memory for its ranks.
 //
-//     checkpoint = rows alive × (record + 16 bytes of class and order) + backbone, its optimizer's state
+//     checkpoint = rows alive × (record + 16 bytes of class and order) + blocks × 16 bytes
+//                  + backbone, its optimizer's state
 //     rows alive = C·(1 − (1 − r)^steps), the most that a run can have met; C where r = 1
 //     on the disk: checkpoint.keep of them and the one being written; the working file of centers in a file beside them
 //

@@ -21,7 +21,8 @@ double median(std::vector<double> values) {
 
 int main(int count, char** arguments) {
   if (count != 4) return std::fprintf(stderr, "head_steps CLASSES BATCH STEPS\n"), 2;
-  const int64_t classes = std::atoll(arguments[1]), batch = std::atoll(arguments[2]), steps = std::atoll(arguments[3]);
+  const int64_t classes = std::atoll(arguments[1]), batch = std::atoll(arguments[2]),
+                steps = std::atoll(arguments[3]);
   constexpr int64_t kDim = 512, kWarmUp = 2;
   run_ranks(1, [&](Communicator& comm) {
     ThreadTeam team(2);
@@ -36,7 +37,8 @@ int main(int count, char** arguments) {
     std::vector<double> forward, update;
     for (int64_t step = 0; step < kWarmUp + steps; ++step) {
       for (int64_t n = 0; n < batch; ++n) {
-        RandomStream random(1, Purpose::kSyntheticData, static_cast<uint64_t>(step), static_cast<uint64_t>(n));
+        RandomStream random(1, Purpose::kSyntheticData, static_cast<uint64_t>(step),
+                            static_cast<uint64_t>(n));
         labels[n] = random.below(classes);
         for (int64_t d = 0; d < kDim; ++d) features(n, d) = static_cast<float>(random.normal());
       }
