@@ -13,7 +13,8 @@ namespace {
 TEST(JpegFloor, MakesThePixelsOfDecodeImage) {
   RandomStream random(1, Purpose::kSyntheticData);
   for (const int channels : {1, 3})
-    for (const auto [height, width] : {std::pair{112, 112}, {17, 31}, {1, 1}, {64, 9}}) {
+    for (const auto& [height, width] :
+         std::vector<std::pair<int, int>>{{112, 112}, {17, 31}, {1, 1}, {64, 9}}) {
       Image image(height, width, channels);
       for (uint8_t& value : image.pixels) value = static_cast<uint8_t>(random.below(256));
       const std::vector<std::byte> encoded = encode_jpeg(image, 90);

@@ -54,8 +54,9 @@ void expect_nested(const std::vector<TracedSpan>& spans) {
   std::vector<TracedSpan> open;
   for (const TracedSpan& span : spans) {
     while (!open.empty() && open.back().end <= span.begin + kRounding) open.pop_back();
-    if (!open.empty())
+    if (!open.empty()) {
       EXPECT_LE(span.end, open.back().end + kRounding) << span.name << " in " << open.back().name;
+    }
     open.push_back(span);
   }
 }
