@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 
+#include <utility>
+#include <vector>
+
 #include "partialfc/base/random.h"
 #include "partialfc/base/test_support.h"
 #include "partialfc/data/image_codec.h"

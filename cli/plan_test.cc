@@ -120,7 +120,8 @@ TEST_F(PlanCommand, WhatCannotBePlannedIsRefused) {
   expect_failure(run({"plan"}), kWrongUsage, {"a recipe, or --classes"});
   expect_failure(run({"plan", "none.toml"}), kFailed, {"none.toml"});
   expect_failure(run({"plan", "--classes=3", "--ranks=4"}), kWrongUsage, {"4 ranks for 3 classes"});
-  expect_failure(run({"plan", "--classes=100", "--ranks=80"}), kWrongUsage, {"global_batch = 128", "80 ranks", "at least 160"});
+  expect_failure(run({"plan", "--classes=100", "--ranks=80"}), kWrongUsage,
+                 {"global_batch = 128", "80 ranks", "at least 160"});
   expect_failure(run({"plan", "--classes=100", "--backbone=iresnet51"}), kWrongUsage, {"iresnet51"});
   expect_failure(run({"plan", "--classes=100", "--hot"}), kWrongUsage, {"--hot"});
   for (const char* option :
