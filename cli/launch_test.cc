@@ -88,7 +88,7 @@ TEST_F(Launch, ADryRunPrintsALineForAShellAndContactsNoOne) {
       std::string("mpirun ") + (::geteuid() == 0 ? "--allow-run-as-root " : "") +
           "--tag-output -np 16 -H ip1:8,ip2:8 --map-by slot --bind-to none --mca btl '^openib' "
           "--mca plm_rsh_args '-o BatchMode=yes -o ConnectTimeout=10 -p 2222' --mca plm_rsh_no_tree_spawn 1 "
-          "--mca oob_tcp_keepalive_time 15 --mca oob_tcp_keepalive_intvl 5 --mca oob_tcp_keepalive_probes 6 "
+          "--mca oob_tcp_keepalive_time 10 --mca oob_tcp_keepalive_intvl 5 --mca oob_tcp_keepalive_probes 2 "
           "--mca btl_tcp_if_include eth0 --mca oob_tcp_if_include eth0 "
           "-x OMP_NUM_THREADS -x OMP_WAIT_POLICY -x PATH -x HOME -x 'A=b c' " +
           fs::canonical(PARTIALFC_PROGRAM).string() + " train 'my recipe.toml' --train.steps=5\n");

@@ -54,10 +54,11 @@ std::vector<std::string> mpirun_command(const MpirunOptions& options) {
   add({"--mca", "plm_rsh_args", fmt::format("{}", fmt::join(ssh_options(options.ssh_port), " "))});
   // From here to each host, as it was checked, and not from host to host.
   add({"--mca", "plm_rsh_no_tree_spawn", "1"});
-  // A host that has vanished is noticed within 15 + 5·6 = 45 s.
-  add({"--mca", "oob_tcp_keepalive_time", "15"});
+  // A host that has vanished is noticed within 10 + 5·2 = 20 s: before the ranks miss its heartbeat (30 s), for keepalive
+  // rests while what they send to end the run is unacknowledged.
+  add({"--mca", "oob_tcp_keepalive_time", "10"});
   add({"--mca", "oob_tcp_keepalive_intvl", "5"});
-  add({"--mca", "oob_tcp_keepalive_probes", "6"});
+  add({"--mca", "oob_tcp_keepalive_probes", "2"});
   if (!options.network_interface.empty()) {
     add({"--mca", "btl_tcp_if_include", options.network_interface});
     add({"--mca", "oob_tcp_if_include", options.network_interface});

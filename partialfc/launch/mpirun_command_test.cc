@@ -17,7 +17,7 @@ TEST(MpirunCommand, WithDefaults) {
           mpirun_command({.num_proc = 2, .hosts = {{"localhost", 8}}, .command = {"bash", "config.sh"}})),
       "mpirun --tag-output -np 2 -H localhost:8 --map-by slot --bind-to none --mca btl '^openib' "
       "--mca plm_rsh_args '-o BatchMode=yes -o ConnectTimeout=10' --mca plm_rsh_no_tree_spawn 1 "
-      "--mca oob_tcp_keepalive_time 15 --mca oob_tcp_keepalive_intvl 5 --mca oob_tcp_keepalive_probes 6 "
+      "--mca oob_tcp_keepalive_time 10 --mca oob_tcp_keepalive_intvl 5 --mca oob_tcp_keepalive_probes 2 "
       "bash config.sh");
 }
 
@@ -34,7 +34,7 @@ TEST(MpirunCommand, WithEveryOption) {
       "mpirun --allow-run-as-root --tag-output -np 12 -H a:8,b:4 --map-by slot --bind-to none --mca btl "
       "'^openib' "
       "--mca plm_rsh_args '-o BatchMode=yes -o ConnectTimeout=10 -p 2222' --mca plm_rsh_no_tree_spawn 1 "
-      "--mca oob_tcp_keepalive_time 15 --mca oob_tcp_keepalive_intvl 5 --mca oob_tcp_keepalive_probes 6 "
+      "--mca oob_tcp_keepalive_time 10 --mca oob_tcp_keepalive_intvl 5 --mca oob_tcp_keepalive_probes 2 "
       "--mca btl_tcp_if_include eth0,10.1.0.0/16 --mca oob_tcp_if_include eth0,10.1.0.0/16 "
       "--output-filename 'logs of mine' -x PATH -x 'NAME=a b'\\''c' x 'y z' -np 3");
 }
