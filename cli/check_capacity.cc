@@ -11,6 +11,7 @@
 #include "partialfc/base/file.h"
 #include "partialfc/base/process_memory.h"
 #include "partialfc/formats/shape.h"
+#include "partialfc/models/activation_memory.h"
 #include "partialfc/plan/memory_model.h"
 #include "trainer/run_folder.h"
 

@@ -18,6 +18,7 @@
 
 #include "cli/command.h"
 #include "cli/cuda_libraries.h"
+#include "partialfc/base/cgroup_memory.h"
 #include "partialfc/base/error.h"
 #include "partialfc/base/process_memory.h"
 #include "partialfc/comm/mpi.h"
@@ -161,7 +162,10 @@ void check_devices(CheckList& list, const CudaLibraries& cuda) {
 void check_memory(CheckList& list) {
   list.begin_section("memory");
   const auto available = static_cast<double>(available_memory());
-  list.ok("memory", bytes_text(available) + " available", {{"available", available}});
+  list.ok("memory",
+          bytes_text(available) + " available" +
+              (cgroup_memory_left() ? " in the control group of this process" : ""),
+          {{"available", available}});
   std::error_code error;
   const std::filesystem::space_info room = std::filesystem::space("/dev/shm", error);
   if (error)

@@ -13,6 +13,7 @@
 #include "partialfc/base/error.h"
 #include "partialfc/base/process_memory.h"
 #include "partialfc/data/image_source.h"
+#include "partialfc/models/activation_memory.h"
 #include "trainer/load_model.h"
 #include "trainer/recipe.h"
 

@@ -10,7 +10,7 @@
 #include "cli/bench_head.h"
 #include "cli/measure_link.h"
 #include "partialfc/base/process_memory.h"
-#include "partialfc/plan/activation_memory.h"
+#include "partialfc/models/activation_memory.h"
 #include "partialfc/plan/step_model.h"
 #include "trainer/gradient_reducer.h"
 #include "trainer/network.h"

@@ -12,8 +12,7 @@ TrainingShape shape_of(const Recipe& recipe, int ranks, int threads);
 // The same where `classes` are known.
 TrainingShape shape_of(const Recipe& recipe, int64_t classes, int ranks, int threads);
 
-// Of a run that has not been measured: resident before anything is trained, and Machine's activation_slack.
+// Resident before anything is trained, of a run that has not been measured.
 int64_t program_memory();
-constexpr double kActivationSlack = 0.5;
 
 }  // namespace partialfc

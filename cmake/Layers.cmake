@@ -2,7 +2,9 @@
 #
 #   partialfc_layer(NAME SOURCES … DEPENDS …)   a layer of the library: the object library partialfc_NAME,
 #                                               gathered into libpartialfc by partialfc/CMakeLists.txt
-#   partialfc_test(NAME SOURCES … LIBRARIES …)  a GoogleTest program; each of its tests is a ctest test
+#   partialfc_test(NAME SOURCES … LIBRARIES … HEADERS …)
+#                                               a GoogleTest program; each of its tests is a ctest test. HEADERS are
+#                                               precompiled beside GoogleMock's: those that take long to parse
 #   partialfc_mpi_test(NAME RANKS n COMMAND PROGRAM ARGUMENT … [OUTPUT REGEX])
 #                                               a ctest test (label mpi) that runs a program under mpirun; it passes
 #                                               if mpirun returns 0 or, with OUTPUT, if the output matches
@@ -35,13 +37,22 @@ function(partialfc_test name)
   if(NOT PARTIALFC_BUILD_TESTS)
     return()
   endif()
-  cmake_parse_arguments(ARG "" "" "SOURCES;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "SOURCES;LIBRARIES;HEADERS" ${ARGN})
   if(NOT ARG_SOURCES)
     set(ARG_SOURCES ${name}.cc)
   endif()
   add_executable(${name} ${ARG_SOURCES})
-  target_compile_options(${name} PRIVATE ${PARTIALFC_WARNINGS})
-  target_link_libraries(${name} PRIVATE partialfc ${ARG_LIBRARIES} GTest::gtest GTest::gtest_main)
+  target_compile_options(${name} PRIVATE ${PARTIALFC_WARNINGS} $<$<CONFIG:Release>:-O1>)  # a fifth faster to compile
+  target_link_libraries(${name} PRIVATE partialfc ${ARG_LIBRARIES} GTest::gmock GTest::gtest_main)
+  get_property(shared GLOBAL PROPERTY PARTIALFC_TEST_HEADERS)
+  if(ARG_HEADERS)
+    target_precompile_headers(${name} PRIVATE <gmock/gmock.h> ${ARG_HEADERS})
+  elseif(shared)
+    target_precompile_headers(${name} REUSE_FROM ${shared})
+  else()
+    target_precompile_headers(${name} PRIVATE <gmock/gmock.h>)
+    set_property(GLOBAL PROPERTY PARTIALFC_TEST_HEADERS ${name})
+  endif()
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
 endfunction()
 

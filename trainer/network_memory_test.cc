@@ -1,10 +1,10 @@
-// What plan/activation_memory.h says that a forward pass keeps is what malloc then holds.
+// What models/activation_memory.h says that a forward pass keeps is what malloc then holds.
 #include <gtest/gtest.h>
 #include <malloc.h>
 #include <torch/types.h>
 
+#include "partialfc/models/activation_memory.h"
 #include "partialfc/models/backbones.h"
-#include "partialfc/plan/activation_memory.h"
 #include "trainer/network.h"
 
 namespace partialfc {

@@ -12,7 +12,7 @@
 #include "partialfc/base/trace.h"
 #include "partialfc/data/loader.h"
 #include "partialfc/data/synthetic_stream.h"
-#include "partialfc/models/activations.h"
+#include "partialfc/models/activation_memory.h"
 #include "trainer/data_cache.h"
 #include "trainer/load_model.h"
 
@@ -126,14 +126,17 @@ void Trainer::choose_micro_batches() {
                              ? recipe_.head.store_memory * (1 << 30)
                              : static_cast<double>(store.positions().size() * store.layout().bytes());
   const double free = static_cast<double>(available_memory()) / world_.ranks_on_host() - centers;
-  const int64_t image = activation_bytes(network_->graph(), network_->options().precision);
+  const auto bytes_of = [&](int64_t images) {
+    return activation_memory(network_->graph(), images, network_->options().precision).resident();
+  };
+  const int64_t smallest_share = world_batch_.global / world_.size();  // its parts too have two images
   std::array<int64_t, 1> parts = {
-      micro_batches_within(static_cast<int64_t>(0.8 * free), image, world_batch_.global / world_.size())};
+      micro_batches_within(static_cast<int64_t>(0.8 * free), bytes_of, smallest_share)};
   world_.all_reduce(std::span<int64_t>(parts), ReduceOp::kMax).wait();
   world_batch_.micro_batches = parts[0];
-  const double share = static_cast<double>(world_batch_.largest_share() * image);
+  const int64_t images = (world_batch_.largest_share() + parts[0] - 1) / parts[0];
   tell(fmt::format("memory: {:.2f} GiB a rank for activations, which take about {:.2f} GiB in {} part{}",
-                   free / (1 << 30), share / static_cast<double>(parts[0]) / (1 << 30), parts[0],
+                   free / (1 << 30), static_cast<double>(bytes_of(images)) / (1 << 30), parts[0],
                    parts[0] == 1 ? "" : "s"));
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ranges>
 
 #include "partialfc/base/error.h"
 
@@ -45,9 +46,12 @@ WorldBatch batch_in_world(const Recipe& recipe, int ranks) {
   return batch;
 }
 
-int64_t micro_batches_within(int64_t memory, int64_t bytes_per_image, int64_t share) {
+int64_t micro_batches_within(int64_t memory, const std::function<int64_t(int64_t images)>& bytes_of,
+                             int64_t share) {
   const int64_t most = std::max<int64_t>(1, share / 2);
-  const int64_t at_once = std::max<int64_t>(1, memory / bytes_per_image);
+  const auto sizes = std::views::iota(int64_t{1}, std::max<int64_t>(1, share) + 1);
+  const auto fitting = std::ranges::partition_point(sizes, [&](int64_t n) { return bytes_of(n) <= memory; });
+  const int64_t at_once = std::max<int64_t>(1, std::ranges::distance(sizes.begin(), fitting));
   return std::min(most, (share + at_once - 1) / at_once);
 }
 

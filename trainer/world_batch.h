@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "trainer/recipe.h"
@@ -27,8 +28,9 @@ struct WorldBatch {
 WorldBatch batch_in_world(const Recipe& recipe, int ranks);
 
 // The fewest parts of `share` images of which each fits into `memory` bytes; where none does, the most there are, of two
-// images each.
-int64_t micro_batches_within(int64_t memory, int64_t bytes_per_image, int64_t share);
+// images each. bytes_of(images): what a part takes, more for more images.
+int64_t micro_batches_within(int64_t memory, const std::function<int64_t(int64_t images)>& bytes_of,
+                             int64_t share);
 
 // "global batch 1024 kept on 2 ranks: 512 a rank in 4 micro-batches", "batch 128 a rank on 2 ranks: global batch 256,
 // learning rate 0.1 x 256/1024 = 0.025"

@@ -1,8 +1,10 @@
 #include "partialfc/base/process_memory.h"
 
+#include <algorithm>
 #include <fstream>
 #include <string>
 
+#include "partialfc/base/cgroup_memory.h"
 #include "partialfc/base/error.h"
 
 namespace partialfc {
@@ -22,6 +24,10 @@ int64_t read_field(const char* path, const std::string& field) {
 // VmHWM and not getrusage(): the latter's maximum outlives exec(), and would tell of the parent.
 int64_t peak_memory() { return read_field("/proc/self/status", "VmHWM"); }
 int64_t resident_memory() { return read_field("/proc/self/status", "VmRSS"); }
-int64_t available_memory() { return read_field("/proc/meminfo", "MemAvailable"); }
+
+int64_t available_memory() {
+  const int64_t of_machine = read_field("/proc/meminfo", "MemAvailable");
+  return std::min(of_machine, cgroup_memory_left().value_or(of_machine));
+}
 
 }  // namespace partialfc

@@ -5,8 +5,9 @@
 
 namespace partialfc {
 
-int64_t peak_memory();       // the most that has been resident in this process so far
-int64_t resident_memory();   // of this process, now
-int64_t available_memory();  // of the machine: what new work can have without swapping
+int64_t peak_memory();      // the most that has been resident in this process so far
+int64_t resident_memory();  // of this process, now
+int64_t
+available_memory();  // what new work can have without swapping: of the machine, and of this process's control group
 
 }  // namespace partialfc

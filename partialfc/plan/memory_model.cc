@@ -6,7 +6,7 @@
 #include "partialfc/checkpoint/center_snapshot.h"
 #include "partialfc/checkpoint/piece_queue.h"
 #include "partialfc/head/tile_arithmetic.h"
-#include "partialfc/plan/activation_memory.h"
+#include "partialfc/models/activation_memory.h"
 
 namespace partialfc {
 
@@ -79,11 +79,10 @@ std::vector<MemoryItem> training_memory(const TrainingShape& shape, const Machin
   items.push_back({"saving", saving(shape)});
   const ActivationMemory activations =
       activation_memory(shape.backbone, shape.micro_batch(), shape.backbone_precision);
-  const auto slack = static_cast<int64_t>(machine.activation_slack * static_cast<double>(activations.kept));
   const int64_t pixels = shape.rank_batch() * shape.backbone.input().elements();
   items.push_back(
       {"backbone_state", shape.backbone.parameter_count() * (2 + shape.optimizer.states()) * kFloat});
-  items.push_back({"activations", activations.peak + slack});
+  items.push_back({"activations", activations.resident(machine.activation_slack)});
   items.push_back({"batches", pixels * (shape.batches_ahead + 2)});
   items.push_back({"program", machine.program_bytes});
   return items;

@@ -8,7 +8,7 @@
 //     features                   x̂ and weighted x̂, as the kernels want them; messages of the three collectives
 //     saving                     copies of rows that change while a checkpoint is written, and what is on its way to the disk
 //     backbone_state             parameters, gradients, optimizer's state
-//     activations                plan/activation_memory.h, and the allocator's slack on them
+//     activations                models/activation_memory.h, and the allocator's slack on them
 //     batches                    pixels: those that the loader makes, the one in training
 //     program                    libtorch, MPI and the program themselves
 #pragma once

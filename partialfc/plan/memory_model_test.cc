@@ -5,8 +5,8 @@
 #include <map>
 
 #include "partialfc/head/tile_arithmetic.h"
+#include "partialfc/models/activation_memory.h"
 #include "partialfc/models/backbones.h"
-#include "partialfc/plan/activation_memory.h"
 
 namespace partialfc {
 namespace {

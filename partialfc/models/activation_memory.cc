@@ -1,4 +1,4 @@
-#include "partialfc/plan/activation_memory.h"
+#include "partialfc/models/activation_memory.h"
 
 #include <algorithm>
 #include <numeric>

@@ -15,9 +15,17 @@
 
 namespace partialfc {
 
+// What the allocator takes beyond the activations, as a share of those that are kept, where nobody has measured it.
+inline constexpr double kActivationSlack = 0.5;
+
 struct ActivationMemory {
   int64_t kept = 0;  // bytes at the end of forward
   int64_t peak = 0;  // the most at once, in forward or backward
+
+  // Bytes that are taken from the system.
+  int64_t resident(double slack = kActivationSlack) const {
+    return peak + static_cast<int64_t>(slack * static_cast<double>(kept));
+  }
 };
 
 // batch: images that go through the backbone at once.
