@@ -67,33 +67,44 @@ ChildResult run_ranks_on(const NetworkCheck& network) {
   return ChildProcess(mpirun_command(options), {}).wait(kLongestMeasurement);
 }
 
-void measure(const NetworkCheck& network, CheckList& list) {
+void check_links(const NetworkCheck& network, CheckList& list) {
   const bool one_host = network.hosts.size() == 1;
   const std::string name = one_host ? "two ranks here" : fmt::format("{} hosts", network.hosts.size());
-  const ChildResult result = run_ranks_on(network);
-  const size_t begin = result.out.find('{'), end = result.out.rfind('}');
-  if (result.exit_code != 0 || begin == std::string::npos || end == std::string::npos)
-    return list.wrong(name,
-                      fmt::format("mpirun with a rank on each ends with exit code {}: {}", result.exit_code,
-                                  reason_in(result.err)),
-                      "where hosts have several networks, name one that all share with --network-interface");
-  const nlohmann::json link = parse_json(result.out.substr(begin, end - begin + 1), "measurement");
-  const double latency = link.at("latency"), bandwidth = link.at("bandwidth");
-  list.ok(name, fmt::format("latency {:.3g} us, bandwidth {:.3g} GB/s", latency * 1e6, bandwidth * 1e-9),
-          {{"latency", latency}, {"bandwidth", bandwidth}});
+  const auto [failure, remedy, link] = measure_network(network);
+  if (!failure.empty()) return list.wrong(name, failure, remedy);
+  list.ok(name, link_text(link), {{"latency", link.latency}, {"bandwidth", link.bandwidth}});
+}
+
+// Each rank hands a number to every other one: reduce_scatter is an exchange in pairs. A hole in the network shows here.
+void talk_to_all(Communicator& world) {
+  const std::vector<float> numbers(world.size(), 1.0f);
+  float sum = 0;
+  world.reduce_scatter(std::span<const float>(numbers), std::span(&sum, 1), ReduceOp::kSum).wait();
 }
 
 }  // namespace
 
+MeasuredNetwork measure_network(const NetworkCheck& network) {
+  const ChildResult result = run_ranks_on(network);
+  const size_t begin = result.out.find('{'), end = result.out.rfind('}');
+  if (result.exit_code != 0 || begin == std::string::npos || end == std::string::npos)
+    return {.failure = fmt::format("mpirun with a rank on each ends with exit code {}: {}", result.exit_code,
+                                   reason_in(result.err)),
+            .remedy = "where hosts have several networks, name one that all share with --network-interface"};
+  const nlohmann::json link = parse_json(result.out.substr(begin, end - begin + 1), "measurement");
+  return {.link = {.latency = link.at("latency"), .bandwidth = link.at("bandwidth")}};
+}
+
 void check_network(const NetworkCheck& network, CheckList& list) {
   list.begin_section("hosts");
   list.attempt("hosts", [&] {
-    if (check_each_host(network, list)) measure(network, list);
+    if (check_each_host(network, list)) check_links(network, list);
   });
 }
 
 int measure_as_rank() {
   return run_as_rank({.timeout = kRankTimeout}, [](Communicator& world) {
+    talk_to_all(world);
     const Link link = measure_link(world);
     if (world.rank() == 0)
       fmt::print("{}\n", nlohmann::json{{"latency", link.latency}, {"bandwidth", link.bandwidth}}.dump());

@@ -1,5 +1,6 @@
 // The part of `partialfc check` about the hosts: whether ranks can be started there, and what the network between them
-// gives, measured by ranks of this program under mpirun: one a host, or two where there is one host.
+// gives, measured by ranks of this program under mpirun: one a host, or two where there is one host. `launch` asks the
+// same before it starts anything.
 #pragma once
 
 #include <string>
@@ -7,6 +8,7 @@
 
 #include "cli/check_list.h"
 #include "partialfc/launch/hosts.h"
+#include "partialfc/plan/machine.h"
 
 namespace partialfc {
 
@@ -18,7 +20,14 @@ struct NetworkCheck {
 
 void check_network(const NetworkCheck& network, CheckList& list);
 
-// What each rank of that mpirun does: rank 0 prints {"latency": seconds, "bandwidth": bytes/s}. Returns the exit code.
+struct MeasuredNetwork {
+  std::string failure, remedy;  // empty: every host reaches every other one
+  Link link;
+};
+MeasuredNetwork measure_network(const NetworkCheck& network);
+
+// What each rank of that mpirun does: it talks to every other one, and rank 0 prints {"latency": seconds, "bandwidth":
+// bytes/s}. Returns the exit code.
 int measure_as_rank();
 
 }  // namespace partialfc

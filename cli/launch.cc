@@ -7,7 +7,9 @@
 #include <cstdlib>
 #include <memory>
 
+#include "cli/check_network.h"
 #include "cli/command.h"
+#include "cli/measure_link.h"
 #include "cli/rank_start.h"
 #include "cli/restarts.h"
 #include "partialfc/base/error.h"
@@ -95,6 +97,14 @@ void check_other_hosts(const std::vector<Host>& hosts, int port, const Launched&
     fmt::print(stderr, "launch: ssh and {} are in order on {}\n", needs.program, fmt::join(others, ", "));
 }
 
+// Throws Error unless ranks of this program on all hosts can talk to each other.
+void check_links(const MpirunOptions& options, bool verbose) {
+  const auto [failure, remedy, link] = measure_network(
+      {.hosts = options.hosts, .ssh_port = options.ssh_port, .network_interface = options.network_interface});
+  if (!failure.empty()) fail("{}: {}: {}", host_list(options.hosts), failure, remedy);
+  if (verbose) fmt::print(stderr, "launch: the hosts reach each other: {}\n", link_text(link));
+}
+
 [[noreturn]] void become(const std::vector<std::string>& command) {
   std::vector<char*> arguments;
   for (const std::string& argument : command) arguments.push_back(const_cast<char*>(argument.c_str()));
@@ -122,6 +132,7 @@ int launch(const LaunchArguments& arguments, const Launched& launched) {
     return kDone;
   }
   check_other_hosts(options.hosts, options.ssh_port, launched, arguments.verbose);
+  if (launched.is_ours && options.hosts.size() > 1) check_links(options, arguments.verbose);
   if (arguments.verbose) fmt::print(stderr, "launch: {}\n", shell_line(command));
   if (arguments.max_restarts == 0) become(command);
   options.command = resumed(launched).words;
@@ -179,9 +190,11 @@ void add_launch_command(CLI::App& app, Action& action, const std::vector<std::st
   command->add_flag("--verbose", arguments->verbose, "Tell what was checked, and mpirun's command line");
   command->footer(
       "Then the command, after -- or not: a subcommand of partialfc, or any program (bash config.sh).\n"
-      "Other hosts than this one are first asked over ssh, which must not ask for a password. Ranks are "
-      "given PATH,\n"
-      "LD_LIBRARY_PATH and variables of CUDA, NCCL, OpenMP and the like; others with -x.");
+      "Other hosts than this one are first asked over ssh, which must not ask for a password, and whether "
+      "MPI "
+      "connects them.\n"
+      "Ranks are given PATH, LD_LIBRARY_PATH and variables of CUDA, NCCL, OpenMP and the like; others with "
+      "-x.");
   command->callback([&app, &action, &launched, arguments] {
     action = [&app, &launched, arguments] { return launch(*arguments, launched_command(app, launched)); };
   });

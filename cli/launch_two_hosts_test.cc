@@ -73,7 +73,9 @@ TEST_F(LaunchOnTwoHosts, LossesAreThoseOfOneHost) {
       launch_from(hosts, std::vector<std::string>{"-np", "2", "-H", both_, "--verbose"} + train_into("two"));
   expect_done(two);
   EXPECT_THAT(two.err,
-              AllOf(HasSubstr("are in order on " + second_ + "\n"), HasSubstr("on 2 ranks x 1 thread")));
+              AllOf(HasSubstr("are in order on " + second_ + "\n"),
+                    testing::ContainsRegex("the hosts reach each other: latency .* us, bandwidth .* GB/s\n"),
+                    HasSubstr("on 2 ranks x 1 thread")));
   const ChildResult one =
       launch_from(hosts, std::vector<std::string>{"-np", "2", "-H", "localhost:2"} + train_into("one"));
   expect_done(one);
@@ -131,6 +133,12 @@ TEST_F(LaunchOnTwoHosts, SshThatCannotLogInIsToldByItsReason) {
   hosts.forget_host_keys();
   expect_refusal(hosts, {},
                  second_ + ": its host key is not known here (ssh: Host key verification failed.): ");
+}
+
+TEST_F(LaunchOnTwoHosts, ANetworkThatMpiCannotUse) {
+  TwoHosts hosts(folder_ / "hosts");
+  expect_refusal(hosts, {"--network-interface", "none0"},
+                 both_ + ": mpirun with a rank on each ends with exit code 1: ");
 }
 
 TEST_F(LaunchOnTwoHosts, AHostThatAsksForAPassword) {

@@ -1,5 +1,7 @@
 #include "cli/measure_link.h"
 
+#include <fmt/format.h>
+
 namespace partialfc {
 
 Link measure_link(Communicator& world) {
@@ -14,6 +16,10 @@ Link measure_link(Communicator& world) {
   const double latency = seconds(1, 21) / rounds, large = seconds(kNumbers, 7) / rounds;
   return {.latency = latency,
           .bandwidth = static_cast<double>(kNumbers * sizeof(float)) / std::max(1e-9, large - latency)};
+}
+
+std::string link_text(const Link& link) {
+  return fmt::format("latency {:.3g} us, bandwidth {:.3g} GB/s", link.latency * 1e6, link.bandwidth * 1e-9);
 }
 
 }  // namespace partialfc

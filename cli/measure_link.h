@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "partialfc/comm/communicator.h"
@@ -26,6 +27,9 @@ double median_seconds(Communicator& world, int runs, auto action) {
   std::nth_element(seconds.begin(), seconds.begin() + runs / 2, seconds.end());
   return seconds[runs / 2];
 }
+
+// "latency 25.1 us, bandwidth 1.4 GB/s"
+std::string link_text(const Link& link);
 
 // By a gather of next to nothing, and one of megabytes, both by a ring over all ranks: so of its slowest link.
 // Collective, of two ranks or more.
