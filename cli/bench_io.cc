@@ -10,6 +10,7 @@
 #include "partialfc/base/error.h"
 #include "partialfc/data/image_source.h"
 #include "trainer/recipe.h"
+#include "trainer/world_batch.h"
 
 namespace partialfc {
 
@@ -47,11 +48,11 @@ IoOptions options_of(const IoArguments& arguments) {
   options.loader = {.stream = {.height = static_cast<int>(data.height),
                                .width = static_cast<int>(data.width),
                                .channels = static_cast<int>(data.channels),
-                               .global_batch = recipe.train.global_batch,
+                               .global_batch = batch_in_world(recipe, 1).global,
                                .seed = static_cast<uint64_t>(recipe.train.seed)},
                     .augment = recipe.augment,
                     .shuffle = data.shuffle,
-                    .threads = threads > 0 ? static_cast<int>(threads) : threads_on_host(),
+                    .threads = threads > 0 ? static_cast<int>(threads) : std::max(1, threads_on_host() / 2),
                     .prefetch = static_cast<int>(data.prefetch)};
   return options;
 }
@@ -170,7 +171,8 @@ void add_bench_io_command(CLI::App* bench, Action& action) {
   command->add_option("input", arguments->input, "A recipe (.toml), or a .rec file: with a recipe's defaults")
       ->required();
   command
-      ->add_option("--threads", arguments->threads, "Loader threads; 0: the recipe's, or one for each core")
+      ->add_option("--threads", arguments->threads,
+                   "Loader threads; 0: the recipe's, or half of the cores, as in training")
       ->capture_default_str()
       ->check(CLI::Range(0, 4096));
   command->add_option("--seconds", arguments->seconds, "That each part is measured for, about")

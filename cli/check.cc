@@ -8,6 +8,7 @@
 #include "cli/check_network.h"
 #include "cli/check_recipe.h"
 #include "cli/command.h"
+#include "cli/rank_start.h"
 #include "partialfc/base/error.h"
 #include "partialfc/comm/mpi.h"
 
@@ -47,7 +48,7 @@ RecipeCheck recipe_check(const CheckArguments& arguments, const std::vector<Host
   const int64_t slots = hosts.empty() ? 1 : slots_of(hosts);
   const int64_t ranks = arguments.num_proc > 0 ? arguments.num_proc : slots;
   if (!hosts.empty() && ranks > slots)
-    fail_usage("-np {} asks for {} ranks, but {} has {} slots", ranks, ranks, host_list(hosts), slots);
+    fail_usage("-n {} asks for {} ranks, but {} has {} slots", ranks, ranks, host_list(hosts), slots);
   return {.recipe = arguments.recipe,
           .overrides = recipe_overrides(rest),
           .output = output_folder(arguments.recipe, arguments.output),
@@ -66,9 +67,11 @@ int check(const CheckArguments& arguments, const std::vector<std::string>& rest)
   CheckList list;
   check_machine(list);
   if (!hosts.empty())
-    check_network(
-        {.hosts = hosts, .ssh_port = arguments.ssh_port, .network_interface = arguments.network_interface},
-        list);
+    check_network({.hosts = hosts,
+                   .ssh_port = arguments.ssh_port,
+                   .network_interface = arguments.network_interface,
+                   .environment = exported_environment()},
+                  list);
   if (!arguments.recipe.empty()) check_recipe(recipe, list);
   fmt::print("{}", arguments.json ? check_json(list) : check_text(list));
   return list.wrong_lines() == 0 ? kDone : kFailed;

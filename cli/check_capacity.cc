@@ -10,6 +10,7 @@
 #include "partialfc/base/error.h"
 #include "partialfc/base/file.h"
 #include "partialfc/base/process_memory.h"
+#include "partialfc/data/image_source.h"
 #include "partialfc/formats/shape.h"
 #include "partialfc/models/activation_memory.h"
 #include "partialfc/plan/memory_model.h"
@@ -24,14 +25,15 @@ namespace {
 // `folder`, or the nearest above it that is there.
 fs::path existing(const fs::path& folder) {
   fs::path there = fs::absolute(folder).lexically_normal();
-  while (!fs::exists(there) && there.has_relative_path()) there = there.parent_path();
+  std::error_code ignored;  // a folder that cannot be looked into is none
+  while (!fs::exists(there, ignored) && there.has_relative_path()) there = there.parent_path();
   return there;
 }
 
-double total_steps(const Recipe& recipe, const DataSize& data) {
+double total_steps(const Recipe& recipe, const TrainingShape& shape, const DataSize& data) {
   if (recipe.train.steps > 0) return static_cast<double>(recipe.train.steps);
   return std::ceil(recipe.train.epochs * static_cast<double>(data.images) /
-                   static_cast<double>(recipe.train.global_batch));
+                   static_cast<double>(shape.global_batch));
 }
 
 double rows_alive(const TrainingShape& shape, double steps) {
@@ -75,10 +77,23 @@ void check_writable(const std::string& name, const fs::path& folder, CheckList& 
   });
 }
 
+void check_cache(const Recipe& recipe, CheckList& list) {
+  if (recipe.data.source != "files" || recipe.data.cache != "ram") return;
+  list.attempt("cache", [&] {
+    const fs::path rec = find_record_file(recipe.data.path);
+    if (rec.empty())
+      return list.wrong("cache",
+                        fmt::format("data.cache = \"ram\" copies a .rec; {} is none", recipe.data.path),
+                        fmt::format("`partialfc pack {} OUT`, or data.cache = \"none\"", recipe.data.path));
+    check_room("cache", recipe.data.cache_folder, static_cast<double>(fs::file_size(rec)),
+               "a copy of the data", "free some there, or data.cache = \"none\"", list);
+  });
+}
+
 void check_disk(const Recipe& recipe, const TrainingShape& shape, const DataSize& data,
-                const fs::path& output, CheckList& list) {
+                const fs::path& output, int ranks_here, CheckList& list) {
   constexpr double kClassAndOrder = 16, kBlock = 16;  // checkpoint/center_files.h
-  const double steps = total_steps(recipe, data), rows = rows_alive(shape, steps);
+  const double steps = total_steps(recipe, shape, data), rows = rows_alive(shape, steps);
   const auto record = static_cast<double>(shape.record().bytes());
   const auto blocks = static_cast<double>(std::min(shape.classes, ClassPlacement::kMaxBlocks));
   const double checkpoint = rows * (record + kClassAndOrder) + blocks * kBlock + backbone_bytes(shape);
@@ -94,7 +109,8 @@ void check_disk(const Recipe& recipe, const TrainingShape& shape, const DataSize
       needed += working_file;
       what += fmt::format(" and centers of {} in a file", bytes_text(working_file));
     } else {
-      check_room("working file", recipe.head.store_folder, working_file, "centers in a file",
+      const double of_this_host = working_file * ranks_here / shape.ranks;  // each host has a disk of its own
+      check_room("working file", recipe.head.store_folder, of_this_host, "centers in a file",
                  "free some there, or name another head.store_folder", list);
     }
   }
@@ -109,9 +125,10 @@ void check_rank_memory(const TrainingShape& shape, int ranks_here, CheckList& li
   const auto rank = static_cast<double>(total_bytes(items)),
              available = static_cast<double>(available_memory());
   const MemoryItem& largest = *std::ranges::max_element(items, {}, &MemoryItem::bytes);
-  const std::string found =
-      fmt::format("{} a rank x {} here (most of it {}: {}), {} available", bytes_text(rank), ranks_here,
-                  largest.name, bytes_text(static_cast<double>(largest.bytes)), bytes_text(available));
+  const std::string found = fmt::format(
+      "{} a rank{} x {} here (most of it {}: {}), {} available", bytes_text(rank),
+      shape.micro_batches > 1 ? fmt::format(" in {} micro-batches", shape.micro_batches) : "", ranks_here,
+      largest.name, bytes_text(static_cast<double>(largest.bytes)), bytes_text(available));
   const std::map<std::string, double> figures = {{"rank", rank}, {"available", available}};
   if (rank * ranks_here > available)
     list.wrong(

@@ -71,8 +71,10 @@ bool CheckList::attempt(const std::string& name, const std::function<void()>& ac
     return true;
   } catch (const Error& error) {
     wrong(name, error.what());
-    return false;
+  } catch (const std::filesystem::filesystem_error& error) {
+    wrong(name, fmt::format("{}: {}", error.path1().string(), error.code().message()));
   }
+  return false;
 }
 
 int CheckList::wrong_lines() const {

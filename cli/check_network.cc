@@ -60,7 +60,7 @@ ChildResult run_ranks_on(const NetworkCheck& network) {
                         .hosts = network.hosts,
                         .ssh_port = network.ssh_port,
                         .network_interface = network.network_interface,
-                        .environment = exported_environment(),
+                        .environment = network.environment,
                         .as_root = ::geteuid() == 0,
                         .command = {own_program(), "check", "--as-rank"}};
   for (Host& host : options.hosts) host.slots = network.hosts.size() == 1 ? 2 : 1;

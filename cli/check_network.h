@@ -16,6 +16,7 @@ struct NetworkCheck {
   std::vector<Host> hosts;
   int ssh_port = 0;
   std::string network_interface;
+  std::vector<std::string> environment;  // NAME or NAME=VALUE: of the ranks that measure
 };
 
 void check_network(const NetworkCheck& network, CheckList& list);

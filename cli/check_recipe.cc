@@ -10,6 +10,7 @@
 
 #include "cli/check_capacity.h"
 #include "partialfc/base/error.h"
+#include "partialfc/base/process_memory.h"
 #include "partialfc/data/image_codec.h"
 #include "partialfc/data/image_source.h"
 #include "partialfc/data/verification_pack.h"
@@ -176,9 +177,11 @@ void check_recipe(const RecipeCheck& check, CheckList& list) {
   check_writable("output", check.output, list);
   if (!is_known) return;
   list.attempt("ranks", [&] {
-    const TrainingShape shape =
-        shape_of(recipe, data.classes, check.ranks, threads_of_rank(check.ranks_here));
-    check_disk(recipe, shape, data, check.output, list);
+    TrainingShape shape = shape_of(recipe, data.classes, check.ranks, threads_of_rank(check.ranks_here));
+    if (recipe.train.micro_batches == 0)
+      shape.micro_batches = micro_batches_of(shape, available_memory() / check.ranks_here);
+    check_cache(recipe, list);
+    check_disk(recipe, shape, data, check.output, check.ranks_here, list);
     check_rank_memory(shape, check.ranks_here, list);
   });
 }

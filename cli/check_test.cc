@@ -198,6 +198,29 @@ TEST_F(Check, TheForecastOfCheckpointsIsTheirSize) {
   EXPECT_NEAR(needed / bytes, 1, 0.03) << needed << " against " << bytes;
 }
 
+TEST_F(Check, TheBatchOfARankCountsStepsAsTheBatchOfAllDoes) {
+  write_images(draw_classes(10, 4), 10);
+  const auto needed_with = [&](const std::string& global, const std::string& per_rank) {
+    const nlohmann::json all =
+        checked({"r.toml", "-n", "2", "--train.global_batch=" + global, "--train.batch_per_rank=" + per_rank,
+                 "--train.steps=0", "--train.epochs=4", "--head.sample_rate=0.01", "--data.classes=20000",
+                 "--checkpoint.every=3"},
+                kDone);
+    return line_of(all, "recipe", "checkpoints")["figures"]["needed"].get<double>();
+  };
+  EXPECT_EQ(needed_with("0", "8"), needed_with("16", "0"));
+}
+
+TEST_F(Check, ACacheNeedsARecordFile) {
+  for (const LabelledImage& image : draw_classes(1, 2)) {
+    create_folders(folder_ / "images/a");
+    write_file_atomically(folder_ / "images/a/0.png",
+                          std::string(reinterpret_cast<const char*>(image.bytes.data()), image.bytes.size()));
+  }
+  const nlohmann::json all = checked({"r.toml", "--data.path=images", "--data.cache=ram"}, kFailed);
+  EXPECT_EQ(std::ranges::count(wrong_names(all), "cache"), 1) << all.dump(1);
+}
+
 TEST_F(Check, NoMemoryForSoManyClasses) {
   const nlohmann::json all = checked({"r.toml", "-n", "2", "--data.source=synthetic",
                                       "--data.classes=100000000000", "--backbone.embedding=64"},
@@ -241,7 +264,7 @@ TEST_F(Check, WrongUsage) {
   expect_failure(check({"--train.steps=3"}), kWrongUsage, {"'--train.steps=3' is not understood"});
   expect_failure(check({"r.toml", "--what"}), kWrongUsage, {"'--what' is not understood"});
   expect_failure(check({"-H", "a:1", "--hostfile", "f"}), kWrongUsage, {"exclude each other"});
-  expect_failure(check({"r.toml", "-H", "localhost:2", "-n", "3"}), kWrongUsage, {"-np 3", "2 slots"});
+  expect_failure(check({"r.toml", "-H", "localhost:2", "-n", "3"}), kWrongUsage, {"-n 3", "2 slots"});
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <memory>
 
@@ -55,14 +56,6 @@ Launched launched_command(const CLI::App& app, std::vector<std::string> words) {
   return {words, true};
 }
 
-// The same with --resume, in place of --overwrite.
-Launched resumed(Launched launched) {
-  std::erase(launched.words, "--overwrite");
-  if (std::ranges::find(launched.words, "--resume") == launched.words.end())
-    launched.words.push_back("--resume");
-  return launched;
-}
-
 void check_variable(const std::string& variable) {
   const std::string name = variable.substr(0, variable.find('='));
   constexpr const char* kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
@@ -86,12 +79,16 @@ std::vector<std::string> environment_of(const LaunchArguments& arguments) {
 }
 
 // Throws Error with a line for each host on which ranks cannot be started. This one is taken to be well.
-void check_other_hosts(const std::vector<Host>& hosts, int port, const Launched& launched, bool verbose) {
+void check_other_hosts(const MpirunOptions& options, const Launched& launched, bool verbose) {
   std::vector<std::string> others;
-  for (const Host& host : hosts)
+  for (const Host& host : options.hosts)
     if (!is_this_host(host.name)) others.push_back(host.name);
-  const HostNeeds needs = host_needs(launched.words[0], launched.is_ours);
-  const std::vector<std::string> failures = check_hosts(others, port, needs);
+  HostNeeds needs = host_needs(launched.words[0], launched.is_ours);
+  for (const std::string& variable : options.environment) {  // -x NAME=VALUE counts there, too
+    if (variable.starts_with("PATH=")) needs.path = variable.substr(5);
+    if (variable.starts_with("LD_LIBRARY_PATH=")) needs.library_path = variable.substr(16);
+  }
+  const std::vector<std::string> failures = check_hosts(others, options.ssh_port, needs);
   if (!failures.empty()) fail("{}", fmt::join(failures, "\n"));
   if (verbose && !others.empty())
     fmt::print(stderr, "launch: ssh and {} are in order on {}\n", needs.program, fmt::join(others, ", "));
@@ -99,10 +96,18 @@ void check_other_hosts(const std::vector<Host>& hosts, int port, const Launched&
 
 // Throws Error unless ranks of this program on all hosts can talk to each other.
 void check_links(const MpirunOptions& options, bool verbose) {
-  const auto [failure, remedy, link] = measure_network(
-      {.hosts = options.hosts, .ssh_port = options.ssh_port, .network_interface = options.network_interface});
+  const auto [failure, remedy, link] = measure_network({.hosts = options.hosts,
+                                                        .ssh_port = options.ssh_port,
+                                                        .network_interface = options.network_interface,
+                                                        .environment = options.environment});
   if (!failure.empty()) fail("{}: {}: {}", host_list(options.hosts), failure, remedy);
   if (verbose) fmt::print(stderr, "launch: the hosts reach each other: {}\n", link_text(link));
+}
+
+// By which a train that is started again knows what the starts before it have saved: cli/train.cc.
+std::string new_launch_id() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return fmt::format("{}={:x}-{:x}", kLaunchVariable, std::chrono::nanoseconds(now).count(), ::getpid());
 }
 
 [[noreturn]] void become(const std::vector<std::string>& command) {
@@ -126,17 +131,17 @@ int launch(const LaunchArguments& arguments, const Launched& launched) {
                         .output_filename = arguments.output_filename,
                         .as_root = ::geteuid() == 0,
                         .command = launched.words};
+  if (arguments.max_restarts > 0) options.environment.push_back(new_launch_id());
   const std::vector<std::string> command = mpirun_command(options);
   if (arguments.dry_run) {
     fmt::print("{}\n", shell_line(command));
     return kDone;
   }
-  check_other_hosts(options.hosts, options.ssh_port, launched, arguments.verbose);
+  check_other_hosts(options, launched, arguments.verbose);
   if (launched.is_ours && options.hosts.size() > 1) check_links(options, arguments.verbose);
   if (arguments.verbose) fmt::print(stderr, "launch: {}\n", shell_line(command));
   if (arguments.max_restarts == 0) become(command);
-  options.command = resumed(launched).words;
-  return run_with_restarts(command, mpirun_command(options), arguments.max_restarts);
+  return run_with_restarts(command, arguments.max_restarts);
 }
 
 }  // namespace

@@ -77,8 +77,13 @@ class Inputs {
   std::vector<PlanInput> list_;
 };
 
+// What the ranks of a host can have in all: what is free, and what this program takes already, on as many ranks.
+int64_t memory_for_ranks(Communicator& world) {
+  return available_memory() + world.ranks_on_host() * resident_memory();
+}
+
 Machine machine_of(const PlanArguments& a, const std::optional<MeasuredRates>& rates, int ranks,
-                   Communicator& world, Inputs& inputs) {
+                   int64_t memory_on_host, Communicator& world, Inputs& inputs) {
   constexpr double kGiga = 1e9, kMicro = 1e-6;
   const auto measured = [&](auto value) -> std::optional<double> {
     return rates ? std::optional<double>(value(*rates)) : std::nullopt;
@@ -113,7 +118,7 @@ Machine machine_of(const PlanArguments& a, const std::optional<MeasuredRates>& r
       inputs.take("bandwidth", "GB/s", kGiga, a.bandwidth, bandwidth(false), 1.25e9);
   const int sharing = std::min(ranks, m.interconnect.ranks_per_host);
   m.memory_bytes = static_cast<int64_t>(
-      inputs.take("memory", "GiB", kGiB, a.memory, static_cast<double>(available_memory() / sharing), 0));
+      inputs.take("memory", "GiB", kGiB, a.memory, static_cast<double>(memory_on_host / sharing), 0));
   const auto program = static_cast<double>(rates ? rates->program_bytes : program_memory());
   m.program_bytes = static_cast<int64_t>(inputs.take("program", "GiB", kGiB, a.program, program, 0));
   m.activation_slack = inputs.take("activation_slack", "", 1, a.activation_slack,
@@ -136,9 +141,15 @@ int plan(const PlanArguments& arguments, const std::vector<std::string>& rest) {
     Plan plan{.shape = shape_of(recipe, ranks, threads_for_rank(arguments.threads, world)),
               .backbone = recipe.backbone.name,
               .notes = notes_of(recipe)};
+    const int64_t memory_on_host = memory_for_ranks(world);
+    world.barrier().wait();  // all have looked before the first one measures
     std::optional<MeasuredRates> rates;
     if (arguments.measure) rates = measure_rates(plan.shape, recipe.train.channels_last, world);
-    const Machine machine = machine_of(arguments, rates, ranks, world, inputs);
+    const Machine machine = machine_of(arguments, rates, ranks, memory_on_host, world, inputs);
+    if (recipe.train.micro_batches == 0) {
+      plan.shape.micro_batches = micro_batches_of(plan.shape, machine.memory_bytes);
+      plan.notes.push_back(fmt::format("train.micro_batches = 0 makes {} of them", plan.shape.micro_batches));
+    }
     if (world.rank() != 0) return kDone;
     const int64_t bucket = gradient_bucket_bytes();
     plan.inputs = std::move(inputs).list();

@@ -44,9 +44,9 @@ class BackboneRun {
 
 void measure_backbone(const TrainingShape& shape, bool channels_last, Communicator& world,
                       MeasuredRates& rates) {
-  constexpr double kBudget = 0.7;  // seconds of a pass
-  constexpr int64_t kFew = 2;      // BatchNorm needs two rows
-  constexpr int64_t kEnough = 4;   // times kFew, to tell the slack
+  constexpr double kBudget = 2;   // seconds of a pass
+  constexpr int64_t kFew = 2;     // BatchNorm needs two rows
+  constexpr int64_t kEnough = 4;  // times kFew, to tell the slack
   torch::set_num_threads(shape.threads);
   BackboneRun run(shape, channels_last);
   run(kFew);
@@ -75,7 +75,7 @@ void measure_backbone(const TrainingShape& shape, bool channels_last, Communicat
 
 // Few enough classes that a step takes a fraction of a second, and rows enough that they do not stay in the cache.
 TrainingShape shape_to_measure(const TrainingShape& shape, int ranks) {
-  constexpr double kFlops = 1e10;        // of a rank's step
+  constexpr double kFlops = 4e10;        // of a rank's step
   constexpr double kMostRows = 100'000;  // of a rank: bringing them to life takes time
   TrainingShape less = shape;
   less.ranks = ranks;

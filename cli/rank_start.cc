@@ -10,14 +10,10 @@
 
 namespace partialfc {
 
-namespace {
-
 std::string variable_or_empty(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? "" : value;
 }
-
-}  // namespace
 
 std::string own_program() { return std::filesystem::read_symlink("/proc/self/exe").string(); }
 

@@ -8,6 +8,11 @@
 
 namespace partialfc {
 
+std::string variable_or_empty(const char* name);  // of the environment
+
+// Set by launch --max-restarts, to the same value for all starts of the ranks.
+constexpr const char* kLaunchVariable = "PARTIALFC_LAUNCH";
+
 // This program's path.
 std::string own_program();
 

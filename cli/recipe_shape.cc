@@ -4,6 +4,7 @@
 
 #include "partialfc/base/process_memory.h"
 #include "partialfc/data/image_source.h"
+#include "partialfc/plan/memory_model.h"
 #include "trainer/load_model.h"
 #include "trainer/world_batch.h"
 
@@ -42,6 +43,14 @@ TrainingShape shape_of(const Recipe& recipe, int64_t classes, int ranks, int thr
     shape.store_bytes = static_cast<int64_t>(recipe.head.store_memory * (1 << 30));
   shape.validate();
   return shape;
+}
+
+int64_t micro_batches_of(const TrainingShape& shape, int64_t rank_memory) {
+  const std::vector<MemoryItem> items = head_memory(shape);
+  int64_t free = rank_memory;
+  for (const MemoryItem& item : items)
+    if (item.name == "centers" || item.name == "optimizer_state") free -= item.bytes;
+  return micro_batches_for(shape.backbone, shape.backbone_precision, free, shape.global_batch / shape.ranks);
 }
 
 // libtorch makes kernels and threads in the first step: some 30 MB that are not resident yet.

@@ -12,6 +12,9 @@ TrainingShape shape_of(const Recipe& recipe, int ranks, int threads);
 // The same where `classes` are known.
 TrainingShape shape_of(const Recipe& recipe, int64_t classes, int ranks, int threads);
 
+// Parts in which train.micro_batches = 0 would have a rank of so much memory send its share through the backbone.
+int64_t micro_batches_of(const TrainingShape& shape, int64_t rank_memory);
+
 // Resident before anything is trained, of a run that has not been measured.
 int64_t program_memory();
 

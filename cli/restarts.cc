@@ -58,19 +58,17 @@ bool stopped_while_waiting() {
 
 }  // namespace
 
-int run_with_restarts(const std::vector<std::string>& first, const std::vector<std::string>& again,
-                      int most) {
+int run_with_restarts(const std::vector<std::string>& command, int most) {
   hand_on_signals();
-  int exit_code = run_once(first);
+  int exit_code = run_once(command);
   for (int restart = 1; restart <= most; ++restart) {
     if (exit_code == kDone || exit_code == kWrongUsage || exit_code == kStoppedAfterSaving ||
         stop_signal != 0)
       break;
-    fmt::print(stderr,
-               "launch: the ranks ended with exit code {}; restart {} of {}, with --resume, in {} s\n",
-               exit_code, restart, most, kPause.count());
+    fmt::print(stderr, "launch: the ranks ended with exit code {}; restart {} of {} in {} s\n", exit_code,
+               restart, most, kPause.count());
     if (stopped_while_waiting()) break;
-    exit_code = run_once(again);
+    exit_code = run_once(command);
   }
   return exit_code;
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "cli/command.h"
+#include "cli/rank_start.h"
 #include "partialfc/base/error.h"
 #include "partialfc/base/file.h"
 #include "partialfc/base/trace.h"
@@ -65,6 +66,18 @@ void write_trace(const Trace& trace, const std::filesystem::path& path, Communic
   if (world.rank() == 0) write_file_atomically(path, trace_file(events));
 }
 
+// Collective. Rank 0 looks into the folder: others may see it later than it is written.
+StartMode start_of(const TrainArguments& arguments, const std::filesystem::path& output,
+                   const std::string& launch_id, Communicator& world) {
+  const StartMode asked_for = arguments.resume      ? StartMode::kResume
+                              : arguments.overwrite ? StartMode::kOverwrite
+                                                    : StartMode::kNew;
+  std::array<int64_t, 1> start = {0};
+  if (world.rank() == 0) start[0] = static_cast<int64_t>(start_after_failure(output, launch_id, asked_for));
+  world.all_reduce(std::span<int64_t>(start), ReduceOp::kMax).wait();
+  return static_cast<StartMode>(start[0]);
+}
+
 int train(const TrainArguments& arguments, const std::vector<std::string>& rest) {
   if (arguments.resume && arguments.overwrite) fail_usage("--resume and --overwrite exclude each other");
   for (const int signal_number : {SIGINT, SIGTERM, SIGUSR1}) std::signal(signal_number, request_stop);
@@ -72,15 +85,15 @@ int train(const TrainArguments& arguments, const std::vector<std::string>& rest)
     std::vector<std::string> overrides = recipe_overrides(rest);
     if (!arguments.precision.empty()) overrides.push_back("train.precision=" + arguments.precision);
     const Recipe recipe = read_recipe(arguments.recipe, overrides);
-    const StartMode start = arguments.resume      ? StartMode::kResume
-                            : arguments.overwrite ? StartMode::kOverwrite
-                                                  : StartMode::kNew;
     const std::filesystem::path output = output_folder(arguments.recipe, arguments.output);
-    if (!arguments.resume) refuse_to_replace_recipe(arguments.recipe, output);
+    const std::string launch_id = variable_or_empty(kLaunchVariable);
+    const StartMode start = start_of(arguments, output, launch_id, world);
+    if (start != StartMode::kResume) refuse_to_replace_recipe(arguments.recipe, output);
     const std::unique_ptr<Trace> trace = begin_trace(arguments.trace, world);
     Trainer trainer(recipe, world,
                     {.output = output,
                      .start = start,
+                     .launch_id = launch_id,
                      .threads = threads_for_rank(arguments.threads, world),
                      .stop = &stop_requested});
     const TrainOutcome outcome = trainer.run();

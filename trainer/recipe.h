@@ -27,7 +27,7 @@ struct Recipe {
     int64_t shard_megabytes = 64, window_shards = 16;
     std::string cache = "none";  // none | ram
     std::string cache_folder = "/dev/shm";
-    int64_t threads = 0;   // 0: one a rank for each core that is left
+    int64_t threads = 0;   // of a rank's loader; 0: half of the rank's threads
     int64_t prefetch = 4;  // batches
     double max_skipped = 0.001;
   } data;

@@ -8,6 +8,7 @@
 
 #include "partialfc/base/error.h"
 #include "partialfc/base/file.h"
+#include "partialfc/checkpoint/checkpoint_folder.h"
 
 namespace partialfc {
 
@@ -25,8 +26,8 @@ bool is_checkpoint(std::string_view name) {
 }
 
 bool belongs_to_run(const std::string& name) {
-  return name == kRecipeFile || name == kMetricsFile || name == "latest" || is_checkpoint(name) ||
-         name.starts_with("events.out.tfevents.");
+  return name == kRecipeFile || name == kMetricsFile || name == kLaunchFile || name == "latest" ||
+         is_checkpoint(name) || name.starts_with("events.out.tfevents.");
 }
 
 std::vector<fs::path> files_of_run(const fs::path& folder) {
@@ -37,6 +38,12 @@ std::vector<fs::path> files_of_run(const fs::path& folder) {
 }
 
 }  // namespace
+
+StartMode start_after_failure(const fs::path& folder, const std::string& launch_id, StartMode asked_for) {
+  const fs::path launch = folder / kLaunchFile;
+  if (launch_id.empty() || !fs::exists(launch) || read_text_file(launch) != launch_id) return asked_for;
+  return latest_checkpoint(folder).checkpoint ? StartMode::kResume : StartMode::kOverwrite;
+}
 
 void prepare_run_folder(const fs::path& folder, StartMode mode) {
   const bool holds_run = fs::is_directory(folder) && !files_of_run(folder).empty();

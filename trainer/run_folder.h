@@ -1,4 +1,5 @@
-// A run's folder: recipe.toml (the resolved recipe), metrics.jsonl, TensorBoard events, checkpoints (checkpoint/).
+// A run's folder: recipe.toml (the resolved recipe), metrics.jsonl, TensorBoard events, checkpoints (checkpoint/), .launch
+// (the launch that began it).
 #pragma once
 
 #include <filesystem>
@@ -8,8 +9,14 @@ namespace partialfc {
 
 constexpr const char* kRecipeFile = "recipe.toml";
 constexpr const char* kMetricsFile = "metrics.jsonl";
+constexpr const char* kLaunchFile = ".launch";
 
 enum class StartMode { kNew, kResume, kOverwrite };
+
+// How the start of a run goes on that an earlier start of the same launch may have begun: where it has, from its newest
+// checkpoint, or anew where there is none; else as asked for. `launch_id` empty: as asked for.
+StartMode start_after_failure(const std::filesystem::path& folder, const std::string& launch_id,
+                              StartMode asked_for);
 
 // Makes the folder if it is not there. kNew refuses one that holds a run, kResume needs one. Throws Error, or UsageError
 // that says which option to give.

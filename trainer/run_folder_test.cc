@@ -7,6 +7,7 @@
 
 #include "partialfc/base/file.h"
 #include "partialfc/base/test_support.h"
+#include "partialfc/checkpoint/checkpoint_folder.h"
 
 namespace partialfc {
 namespace {
@@ -48,6 +49,30 @@ TEST(RunFolder, AnyTraceOfARunIsRefusedUnlessSaid) {
     clear_run_folder(scratch.path());
     EXPECT_FALSE(fs::exists(scratch / trace)) << trace;
   }
+}
+
+// launch --max-restarts: the same command again, after a start that came more or less far.
+TEST(RunFolder, AStartAfterAFailureKnowsWhatTheLaunchBeganItself) {
+  ScratchFolder scratch;
+  const auto start = [&](const std::string& launch) {
+    return start_after_failure(scratch.path(), launch, StartMode::kNew);
+  };
+  EXPECT_EQ(start_after_failure(scratch / "none", "a", StartMode::kNew), StartMode::kNew);
+  write_file_atomically(scratch / "recipe.toml", "");
+  EXPECT_EQ(start("a"), StartMode::kNew);  // another's run, of before there were such files
+  write_file_atomically(scratch / kLaunchFile, "a");
+  EXPECT_EQ(start(""), StartMode::kNew);
+  EXPECT_EQ(start("b"), StartMode::kNew);
+  EXPECT_EQ(start("a"), StartMode::kOverwrite);  // it failed before it saved
+  CheckpointWriter writer(scratch.path(), 7);
+  writer.create();
+  write_file_atomically(writer.path_of("data"), "abc");
+  Manifest manifest;
+  manifest.files = {writer.finish_file("data")};
+  writer.commit(manifest, 3);
+  EXPECT_EQ(start("a"), StartMode::kResume);
+  EXPECT_EQ(start("b"), StartMode::kNew);
+  EXPECT_EQ(start_after_failure(scratch.path(), "b", StartMode::kOverwrite), StartMode::kOverwrite);
 }
 
 TEST(RunFolder, OverwriteRemovesNothingElse) {

@@ -95,6 +95,7 @@ Trainer::Trainer(const Recipe& recipe, Communicator& world, const TrainOptions& 
   if (options.start == StartMode::kResume) resume();
   if (is_first()) {
     if (options.start == StartMode::kOverwrite) clear_run_folder(options.output);
+    write_file_atomically(options.output / kLaunchFile, options.launch_id);
     write_file_atomically(options.output / kRecipeFile, to_toml(recipe));
     truncate_metrics(options.output, step_);
     log_ = std::make_unique<RunLog>(options.output);
@@ -126,18 +127,17 @@ void Trainer::choose_micro_batches() {
                              ? recipe_.head.store_memory * (1 << 30)
                              : static_cast<double>(store.positions().size() * store.layout().bytes());
   const double free = static_cast<double>(available_memory()) / world_.ranks_on_host() - centers;
-  const auto bytes_of = [&](int64_t images) {
-    return activation_memory(network_->graph(), images, network_->options().precision).resident();
-  };
+  const Graph& backbone = network_->graph();
+  const Precision precision = network_->options().precision;
   const int64_t smallest_share = world_batch_.global / world_.size();  // its parts too have two images
   std::array<int64_t, 1> parts = {
-      micro_batches_within(static_cast<int64_t>(0.8 * free), bytes_of, smallest_share)};
+      micro_batches_for(backbone, precision, static_cast<int64_t>(free), smallest_share)};
   world_.all_reduce(std::span<int64_t>(parts), ReduceOp::kMax).wait();
   world_batch_.micro_batches = parts[0];
   const int64_t images = (world_batch_.largest_share() + parts[0] - 1) / parts[0];
+  const auto taken = static_cast<double>(activation_memory(backbone, images, precision).resident());
   tell(fmt::format("memory: {:.2f} GiB a rank for activations, which take about {:.2f} GiB in {} part{}",
-                   free / (1 << 30), static_cast<double>(bytes_of(images)) / (1 << 30), parts[0],
-                   parts[0] == 1 ? "" : "s"));
+                   free / (1 << 30), taken / (1 << 30), parts[0], parts[0] == 1 ? "" : "s"));
 }
 
 // Epochs count samples: a run resumed with another batch ends where it would have ended.

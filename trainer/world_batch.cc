@@ -6,6 +6,7 @@
 #include <ranges>
 
 #include "partialfc/base/error.h"
+#include "partialfc/models/activation_memory.h"
 
 namespace partialfc {
 
@@ -53,6 +54,13 @@ int64_t micro_batches_within(int64_t memory, const std::function<int64_t(int64_t
   const auto fitting = std::ranges::partition_point(sizes, [&](int64_t n) { return bytes_of(n) <= memory; });
   const int64_t at_once = std::max<int64_t>(1, std::ranges::distance(sizes.begin(), fitting));
   return std::min(most, (share + at_once - 1) / at_once);
+}
+
+int64_t micro_batches_for(const Graph& backbone, Precision precision, int64_t free, int64_t share) {
+  const auto bytes_of = [&](int64_t images) {
+    return activation_memory(backbone, images, precision).resident();
+  };
+  return micro_batches_within(static_cast<int64_t>(0.8 * static_cast<double>(free)), bytes_of, share);
 }
 
 std::string describe(const WorldBatch& batch, const Recipe& recipe) {

@@ -10,6 +10,8 @@
 #include <functional>
 #include <string>
 
+#include "partialfc/base/precision.h"
+#include "partialfc/models/graph.h"
 #include "trainer/recipe.h"
 
 namespace partialfc {
@@ -31,6 +33,9 @@ WorldBatch batch_in_world(const Recipe& recipe, int ranks);
 // images each. bytes_of(images): what a part takes, more for more images.
 int64_t micro_batches_within(int64_t memory, const std::function<int64_t(int64_t images)>& bytes_of,
                              int64_t share);
+
+// The same for the activations of a backbone, which may take four fifths of the `free` bytes that centers leave a rank.
+int64_t micro_batches_for(const Graph& backbone, Precision precision, int64_t free, int64_t share);
 
 // "global batch 1024 kept on 2 ranks: 512 a rank in 4 micro-batches", "batch 128 a rank on 2 ranks: global batch 256,
 // learning rate 0.1 x 256/1024 = 0.025"

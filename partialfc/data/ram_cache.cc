@@ -91,8 +91,9 @@ RamCache::RamCache(const fs::path& folder) : folder_(make_own_folder(folder)) {}
 RamCache::Source RamCache::source_of(const fs::path& rec) {
   Source source;
   std::error_code code;
-  source.rec = fs::canonical(rec, code);
+  const fs::path folder = fs::canonical(fs::absolute(rec).parent_path(), code);
   if (code) fail("{}: cannot open: {}", rec.string(), code.message());
+  source.rec = folder / rec.filename();  // a link stays one: what belongs to it lies beside it
   uint64_t key = 0;
   for (const char letter : source.rec.string()) key = mix(key, static_cast<uint8_t>(letter));
   const fs::path stem = fs::path(source.rec).replace_extension();

@@ -145,6 +145,17 @@ TEST_F(Cache, AChangedSourceIsCopiedAnew) {
   EXPECT_THAT(message_of([&] { open(); }), HasSubstr("train.rec: cannot open"));
 }
 
+// As tools that keep data by its checksum leave it: what belongs to the set lies beside the link.
+TEST_F(Cache, ALinkIsCopiedWithWhatLiesBesideIt) {
+  create_folders(folder_ / "store");
+  fs::rename(rec(), folder_ / "store/ab12");
+  fs::create_symlink(folder_ / "store/ab12", rec());
+  const CachedCopy copy = open();
+  EXPECT_EQ(read_text_file(copy.rec()), read_text_file(folder_ / "store/ab12"));
+  EXPECT_TRUE(fs::exists(copy.rec().parent_path() / "train.idx"));
+  EXPECT_TRUE(fs::exists(copy.rec().parent_path() / "property"));
+}
+
 TEST_F(Cache, SetsOfOneNameAreToldApart) {
   create_folders(folder_ / "disk/other");
   fs::copy(rec(), folder_ / "disk/other/train.rec");

@@ -54,7 +54,11 @@ ChildProcess::ChildProcess(const std::vector<std::string>& command, const Option
   if (!options.folder.empty()) ::posix_spawn_file_actions_addchdir_np(&actions, options.folder.c_str());
   const int code = ::posix_spawnp(&id_, arguments[0], &actions, nullptr, arguments.data(), environ);
   ::posix_spawn_file_actions_destroy(&actions);
-  if (code != 0) fail("{}: cannot start it: {}", command[0], errno_text(code));
+  if (code != 0) {  // the destructor will not run
+    if (out_ >= 0) ::close(out_);
+    if (err_ >= 0) ::close(err_);
+    fail("{}: cannot start it: {}", command[0], errno_text(code));
+  }
 }
 
 ChildProcess::ChildProcess(ChildProcess&& other) noexcept

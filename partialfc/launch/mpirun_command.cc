@@ -14,12 +14,14 @@ namespace {
 
 void check_slots(const MpirunOptions& options) {
   const int64_t slots = slots_of(options.hosts);
+  std::vector<Host> enough = options.hosts;
+  enough[0].slots += options.num_proc - slots;
   if (options.num_proc > slots)
     fail_usage(
         "-np {} asks for {} ranks, but {} has {} slot{}: write -np {} or less, or give the hosts more, e.g. "
-        "-H {}:{}",
+        "-H {}",
         options.num_proc, options.num_proc, host_list(options.hosts), slots, slots == 1 ? "" : "s", slots,
-        options.hosts[0].name, options.hosts[0].slots + options.num_proc - slots);
+        host_list(enough));
 }
 
 // mpirun hands it on to the other hosts on a command line.

@@ -46,7 +46,7 @@ TEST(MpirunCommand, SlotsHaveToSuffice) {
   EXPECT_EQ(message(12, {{"a", 8}, {"b", 4}}), "no error");
   EXPECT_EQ(message(16, {{"a", 8}, {"b", 4}}),
             "-np 16 asks for 16 ranks, but a:8,b:4 has 12 slots: write -np 12 or less, or give the hosts "
-            "more, e.g. -H a:12");
+            "more, e.g. -H a:12,b:4");
   EXPECT_THAT(message(2, {{"a", 1}}), HasSubstr("a:1 has 1 slot: write -np 1 or less"));
 }
 

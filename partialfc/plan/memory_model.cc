@@ -60,6 +60,8 @@ int64_t saving(const TrainingShape& shape) {
 std::vector<MemoryItem> head_memory(const TrainingShape& shape) {
   const int64_t rows = shape.rank_classes(), dim = shape.dim();
   int64_t centers = rows * dim * size_of(shape.head_precision), states = centers * shape.optimizer.states();
+  // In a file: beside a position's slot its slot's place and, in the file, its record's offset.
+  const int64_t numbers = shape.store_bytes > 0 ? 3 : 1;
   if (shape.store_bytes > 0 && centers + states > shape.store_bytes) {
     centers = shape.store_bytes / (1 + shape.optimizer.states());
     states = shape.store_bytes - centers;
@@ -67,7 +69,7 @@ std::vector<MemoryItem> head_memory(const TrainingShape& shape) {
   const int64_t sums = shape.threads * padded_to_tile(shape.global_batch) * padded_stride(dim) * kFloat;
   return {{"centers", centers},
           {"optimizer_state", states},
-          {"slot_table", rows * int64_t{sizeof(uint32_t)}},
+          {"slot_table", numbers * rows * int64_t{sizeof(uint32_t)}},
           {"class_lists", shape.rank_active() * kBytesOfActiveClass},
           {"kept_values", kept_values(shape)},
           {"partial_sums", sums},

@@ -1,7 +1,7 @@
 // Memory of the rank that needs the most, by item: resident bytes after enough steps that every class has been met.
 //
 //     centers, optimizer_state   ⌈blocks / R⌉ blocks of classes × D × 4 or 2 bytes; the latter once for SGD, twice for AdamW
-//     slot_table                 4 bytes a class
+//     slot_table                 4 bytes a class, 12 where centers are in a file
 //     class_lists                of the active classes: slots, positions, addresses, norms, sorting
 //     kept_values                E of S classes and N samples, padded, up to kept_bytes
 //     partial_sums               U (N, D) of each thread

@@ -13,9 +13,12 @@ constexpr uint64_t kAnySeed = 0;  // sizes of blocks do not depend on it
 
 // E[max(share, X)], X ~ Binomial(n, p): share + Σ_{k > share} P(X ≥ k).
 double expected_maximum(double share, double n, double p) {
-  const double mean = n * p, end = std::min(n, std::max(share, mean) + 20 * std::sqrt(mean) + 20);
-  double below = 0, excess = 0;  // below: P(X < k)
-  for (double k = 0; k <= end; ++k) {
+  const double mean = n * p, far = 20 * std::sqrt(mean) + 20;  // beyond mean ± far nothing counts
+  if (share > mean + far) return share;
+  const double begin = std::max(0.0, std::floor(mean - far)), end = std::min(n, mean + far);
+  double below = 0,
+         excess = std::max(0.0, begin - 1 - share);  // below: P(X < k); excess: of k < begin, where it is 0
+  for (double k = begin; k <= end; ++k) {
     if (k > share) excess += std::max(0.0, 1 - below) * std::min(1.0, k - share);
     const double choices = std::lgamma(n + 1) - std::lgamma(k + 1) - std::lgamma(n - k + 1);
     below += std::exp(choices + k * std::log(p) + (n - k) * std::log1p(-p));

@@ -61,6 +61,7 @@ TEST(TrainingShape, ActiveClassesAreThoseThatTheSamplerMakesActive) {
                         Case{50'000, 20'000, 0.01, 2},    // most do not, and samples share classes
                         Case{1'000, 300, 0.1, 3},         // a class a block
                         Case{500'000, 8192, 0.0005, 2},   // shares below one class
+                        Case{4'096'000, 600, 0.4, 1},     // far from the shares' edge
                         Case{5'000, 100'000, 0.3, 1}}) {  // every class is met
     const TrainingShape shape = shape_of(c.classes, c.batch, c.rate, c.ranks);
     const double measured = mean_active(shape, 20);
@@ -69,6 +70,11 @@ TEST(TrainingShape, ActiveClassesAreThoseThatTheSamplerMakesActive) {
   }
   EXPECT_EQ(shape_of(12'345, 64, 1, 1).rank_active(), 12'345);
   EXPECT_EQ(shape_of(1'000'000'000, 1 << 20, 1e-9, 1).rank_active() > 0, true);
+}
+
+// A block's share is counted to where it matters, not to its end.
+TEST(TrainingShape, TrillionsOfClassesAreCountedAtOnce) {
+  EXPECT_EQ(shape_of(4096'000'000'000, 1024, 0.5, 1024).rank_active(), 2'000'000'000);
 }
 
 TEST(TrainingShape, WhatCannotBeTrainedIsRefusedWithBothNumbers) {
