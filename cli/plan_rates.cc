@@ -65,8 +65,9 @@ void measure_backbone(const TrainingShape& shape, bool channels_last, Communicat
   const ActivationMemory few = activations(kFew), all = activations(images);
   if (images >= kEnough * kFew) {
     const auto beyond = static_cast<double>(resident_memory() - resident_with_few - (all.peak - few.peak));
-    rates.activation_slack =
-        reduced(world, std::max(0.0, beyond / static_cast<double>(all.kept - few.kept)), ReduceOp::kMax);
+    // Steps after these leave more holes: never less than the default.
+    rates.activation_slack = reduced(
+        world, std::max(kActivationSlack, beyond / static_cast<double>(all.kept - few.kept)), ReduceOp::kMax);
   }
   const int64_t parameters = 2 * shape.backbone.parameter_count() * int64_t{sizeof(float)};
   rates.program_bytes = static_cast<int64_t>(
