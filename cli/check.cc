@@ -23,14 +23,6 @@ struct CheckArguments {
   bool json = false, as_rank = false;
 };
 
-std::vector<Host> hosts_of(const CheckArguments& arguments) {
-  if (!arguments.hosts.empty() && !arguments.hostfile.empty())
-    fail_usage("-H {} and --hostfile {} exclude each other", arguments.hosts, arguments.hostfile);
-  if (!arguments.hosts.empty()) return parse_hosts(arguments.hosts);
-  if (!arguments.hostfile.empty()) return read_hostfile(arguments.hostfile);
-  return {};
-}
-
 // Ranks fill one host after the other, as launch has it.
 int ranks_on_this_host(const std::vector<Host>& hosts, int64_t ranks) {
   if (hosts.empty()) return static_cast<int>(ranks);
@@ -61,7 +53,7 @@ int check(const CheckArguments& arguments, const std::vector<std::string>& rest)
   if (MpiSession::launched_by_mpi())
     fail_usage("check starts ranks itself: run it without mpirun or srun, with --hosts for several hosts");
   if (arguments.recipe.empty() && !rest.empty()) fail_usage("'{}' is not understood", rest[0]);
-  const std::vector<Host> hosts = hosts_of(arguments);
+  const std::vector<Host> hosts = given_hosts(arguments.hosts, arguments.hostfile);
   RecipeCheck recipe;
   if (!arguments.recipe.empty()) recipe = recipe_check(arguments, hosts, rest);
   CheckList list;

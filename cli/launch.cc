@@ -39,11 +39,8 @@ struct Launched {
 };
 
 std::vector<Host> hosts_of(const LaunchArguments& arguments) {
-  if (!arguments.hosts.empty() && !arguments.hostfile.empty())
-    fail_usage("-H {} and --hostfile {} exclude each other", arguments.hosts, arguments.hostfile);
-  if (!arguments.hosts.empty()) return parse_hosts(arguments.hosts);
-  if (!arguments.hostfile.empty()) return read_hostfile(arguments.hostfile);
-  return {{"localhost", arguments.num_proc}};
+  const std::vector<Host> given = given_hosts(arguments.hosts, arguments.hostfile);
+  return given.empty() ? std::vector<Host>{{"localhost", arguments.num_proc}} : given;
 }
 
 Launched launched_command(const CLI::App& app, std::vector<std::string> words) {
@@ -195,11 +192,10 @@ void add_launch_command(CLI::App& app, Action& action, const std::vector<std::st
   command->add_flag("--verbose", arguments->verbose, "Tell what was checked, and mpirun's command line");
   command->footer(
       "Then the command, after -- or not: a subcommand of partialfc, or any program (bash config.sh).\n"
-      "Other hosts than this one are first asked over ssh, which must not ask for a password, and whether "
-      "MPI "
-      "connects them.\n"
-      "Ranks are given PATH, LD_LIBRARY_PATH and variables of CUDA, NCCL, OpenMP and the like; others with "
-      "-x.");
+      "Other hosts than this one are first asked over ssh, which must not ask for a password; then MPI has "
+      "to connect\n"
+      "all. Ranks are given PATH, LD_LIBRARY_PATH and variables of CUDA, NCCL, OpenMP and the like; others "
+      "with -x.");
   command->callback([&app, &action, &launched, arguments] {
     action = [&app, &launched, arguments] { return launch(*arguments, launched_command(app, launched)); };
   });

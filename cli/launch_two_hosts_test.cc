@@ -176,6 +176,12 @@ TEST_F(LaunchOnTwoHosts, AProgramThatIsAbsentThereOrOfAnotherVersion) {
                  fmt::format("{}: {} is 'partialfc 0.0.1' there, 'partialfc ", second_, program.string()));
 }
 
+TEST_F(LaunchOnTwoHosts, VariablesOfTheRanksCountWhereHostsAreAsked) {
+  TwoHosts hosts(folder_ / "hosts");
+  expect_failure(launch_from(hosts, {"-np", "2", "-H", both_, "-x", "PATH=/none", "ls"}), kFailed,
+                 {second_ + ": ls is not found there"});
+}
+
 TEST_F(LaunchOnTwoHosts, AFolderThatIsAbsentThere) {
   create_folders(folder_ / "empty");
   create_folders(folder_ / "disk/here");

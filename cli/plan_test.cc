@@ -116,6 +116,17 @@ TEST_F(PlanCommand, ARecipeIsPlannedAsItWouldTrain) {
   EXPECT_THAT(json["notes"].dump(), HasSubstr("decode"));
 }
 
+TEST_F(PlanCommand, AsManyMicroBatchesAsTrainingWouldChoose) {
+  const auto planned_with = [&](const std::string& memory) {
+    const ChildResult result = run({"plan", "--classes=1000", "--backbone=iresnet50", "--memory=" + memory,
+                                    "--train.global_batch=256", "--train.micro_batches=0"});
+    expect_done(result);
+    return result.out;
+  };
+  EXPECT_THAT(planned_with("64"), HasSubstr("train.micro_batches = 0 makes 1 of them"));
+  EXPECT_THAT(planned_with("4"), HasSubstr("256 on a rank in 4 micro-batches"));
+}
+
 TEST_F(PlanCommand, WhatCannotBePlannedIsRefused) {
   expect_failure(run({"plan"}), kWrongUsage, {"a recipe, or --classes"});
   expect_failure(run({"plan", "none.toml"}), kFailed, {"none.toml"});

@@ -139,6 +139,13 @@ std::vector<Host> read_hostfile(const std::filesystem::path& path) {
   return hosts;
 }
 
+std::vector<Host> given_hosts(const std::string& list, const std::string& hostfile) {
+  if (!list.empty() && !hostfile.empty())
+    fail_usage("-H {} and --hostfile {} exclude each other", list, hostfile);
+  if (!list.empty()) return parse_hosts(list);
+  return hostfile.empty() ? std::vector<Host>{} : read_hostfile(hostfile);
+}
+
 int64_t slots_of(const std::vector<Host>& hosts) {
   int64_t slots = 0;
   for (const Host& host : hosts) slots += host.slots;

@@ -25,6 +25,9 @@ struct Host {
 std::vector<Host> parse_hosts(std::string_view list);
 std::vector<Host> read_hostfile(const std::filesystem::path& path);
 
+// Those of one of the two, `list` as of -H; none where both are empty. Throws UsageError where both are given.
+std::vector<Host> given_hosts(const std::string& list, const std::string& hostfile);
+
 int64_t slots_of(const std::vector<Host>& hosts);
 
 // "a:8,b:8"

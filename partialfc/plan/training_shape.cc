@@ -16,8 +16,8 @@ double expected_maximum(double share, double n, double p) {
   const double mean = n * p, far = 20 * std::sqrt(mean) + 20;  // beyond mean ± far nothing counts
   if (share > mean + far) return share;
   const double begin = std::max(0.0, std::floor(mean - far)), end = std::min(n, mean + far);
-  double below = 0,
-         excess = std::max(0.0, begin - 1 - share);  // below: P(X < k); excess: of k < begin, where it is 0
+  double below = 0;                                  // P(X < k)
+  double excess = std::max(0.0, begin - 1 - share);  // of each k < begin: P(X ≥ k) = 1
   for (double k = begin; k <= end; ++k) {
     if (k > share) excess += std::max(0.0, 1 - below) * std::min(1.0, k - share);
     const double choices = std::lgamma(n + 1) - std::lgamma(k + 1) - std::lgamma(n - k + 1);
