@@ -56,25 +56,17 @@ class HeadRun {
 
   // Brings every row of this rank to life, with all the pages of its record.
   void touch_all_rows() {
-    constexpr int64_t kPiece = 1 << 13, kPage = 4096;
+    constexpr int64_t kPiece = 1 << 13;
     CenterStore& store = head_.store();
-    const int64_t bytes = store.layout().bytes();
     const Range all = store.positions();
+    std::vector<std::byte> records;
     for (int64_t first = all.first; first < all.last; first += kPiece) {
       std::vector<int64_t> positions(std::min(kPiece, all.last - first)), slots(positions.size());
       std::iota(positions.begin(), positions.end(), first);
       store.locate(positions, slots, team_);
-      std::sort(slots.begin(), slots.end());
-      std::vector<std::byte*> records(slots.size());
-      store.pin(slots, records);
-      team_.for_each_part(0, std::ssize(records), [&](int, int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) {
-          volatile std::byte* record = records[i];
-          for (int64_t at = 0; at < bytes; at += kPage) record[at] = record[at];
-          record[bytes - 1] = record[bytes - 1];
-        }
-      });
-      store.unpin(slots, true);
+      records.resize(slots.size() * store.layout().bytes());
+      store.read_records(slots, records, team_);
+      store.write_records(slots, records, team_);
     }
   }
 
@@ -90,7 +82,7 @@ class HeadRun {
   std::array<double, 3> step(int64_t number) {
     using Clock = std::chrono::steady_clock;
     const auto start = Clock::now();
-    const HeadStep result = head_.forward(number, features_.view(), labels_, gradients_.view());
+    const StepResult result = head_.forward(number, features_.view(), labels_, gradients_.view());
     const auto middle = Clock::now();
     head_.update(kLearningRate);
     const auto end = Clock::now();

@@ -77,7 +77,7 @@ std::vector<double> train_head(const LabeledFeatures& data, Precision precision,
         std::copy_n(data.features.view()[sample], dim, features[i]);
         labels[i] = data.labels[sample];
       }
-      const HeadStep result = head.forward(step, features.view(), labels, gradients.view());
+      const StepResult result = head.forward(step, features.view(), labels, gradients.view());
       if (!result.finite) fail("step {} was not finite", step);
       head.update(options.learning_rate);
       losses.push_back(result.loss);

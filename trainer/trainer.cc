@@ -61,8 +61,6 @@ Trainer::Trainer(const Recipe& recipe, Communicator& world, const TrainOptions& 
       team_(options.threads) {
   torch::set_num_threads(options.threads);
   name_trace_thread(world.rank(), "trainer");
-  head_thread_.add(TaskThreads::Order::kInTurn,
-                   [rank = world.rank()] { name_trace_thread(rank, "head update"); });
   for (const auto& [name, path] : recipe.verification.packs) {
     packs_.push_back({name, read_verification_pack(path)});
     check_pack(packs_.back().pack, path, static_cast<int>(recipe.data.channels), team_, world);
@@ -211,13 +209,13 @@ void Trainer::train_step() {
   const std::vector<torch::Tensor> buffers = network_->copy_buffers();
   const torch::Tensor embeddings = embed_batch(pixels);
   torch::Tensor gradients = torch::empty({batch_.count, head_->options().dim}, torch::kFloat32);
-  const HeadStep head_step = head_forward(embeddings, gradients);
+  const StepResult head_step = head_forward(embeddings, gradients);
   double gradient_norm = 0;
   if (head_step.finite) {
-    begin_head_update(rate);
+    Request head_update = head_->begin_update(rate);
     backward(pixels, embeddings, gradients);
     reducer_->finish();
-    head_thread_.wait_for_all();
+    head_update.wait();
     gradient_norm = optimizer_->step(rate);
   } else {
     network_->restore_buffers(buffers);
@@ -259,17 +257,10 @@ torch::Tensor Trainer::embed_batch(const torch::Tensor& pixels) {
   return torch::cat(embeddings);
 }
 
-HeadStep Trainer::head_forward(const torch::Tensor& embeddings, torch::Tensor& gradients) {
+StepResult Trainer::head_forward(const torch::Tensor& embeddings, torch::Tensor& gradients) {
   const TraceSpan span("head.forward");
   return head_->forward(step_, view_of(embeddings), batch_.labels,
                         {gradients.data_ptr<float>(), gradients.size(0), gradients.size(1)});
-}
-
-void Trainer::begin_head_update(double rate) {
-  head_thread_.add(TaskThreads::Order::kInTurn, [this, rate] {
-    const TraceSpan span("head.update");
-    head_->update(rate);
-  });
 }
 
 void Trainer::backward(const torch::Tensor& pixels, torch::Tensor embeddings,

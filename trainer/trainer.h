@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "partialfc/base/task_threads.h"
 #include "partialfc/checkpoint/checkpoint_saver.h"
 #include "partialfc/comm/communicator.h"
 #include "partialfc/data/batch_stream.h"
@@ -60,8 +59,7 @@ class Trainer {
   void resume();
   void train_step();
   torch::Tensor embed_batch(const torch::Tensor& pixels);
-  HeadStep head_forward(const torch::Tensor& embeddings, torch::Tensor& gradients);
-  void begin_head_update(double learning_rate);
+  StepResult head_forward(const torch::Tensor& embeddings, torch::Tensor& gradients);
   void backward(const torch::Tensor& pixels, torch::Tensor embeddings, const torch::Tensor& gradients);
   Network::Pass pass_of_rows(int64_t first_row, bool update_statistics) const;
   void average_statistics();
@@ -97,7 +95,6 @@ class Trainer {
   std::unique_ptr<BackboneOptimizer> optimizer_;
   std::unique_ptr<PartialFC> head_;
   std::unique_ptr<CheckpointSaver> saver_;
-  TaskThreads head_thread_{1};  // on which the head is updated beside the backbone's backward pass
 
   int64_t step_ = 0;             // steps done
   int64_t samples_ = 0;          // seen by all ranks: the position in the data

@@ -33,7 +33,7 @@ int main() {
         labels[n] = random.below(200);
         std::copy_n(table[labels[n]], kDim, features[n]);
       }
-      const HeadStep result = head.forward(step, features.view(), labels, gradients.view());
+      const StepResult result = head.forward(step, features.view(), labels, gradients.view());
       head.update(/*learning_rate=*/0.1);
       for (int64_t n = 0; n < kBatch; ++n)
         for (int64_t d = 0; d < kDim; ++d) table(labels[n], d) -= 100 * gradients(n, d);

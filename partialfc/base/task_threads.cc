@@ -38,7 +38,13 @@ void TaskThreads::wait_until(const std::function<bool()>& condition) {
 }
 
 void TaskThreads::wait_for_all() {
-  wait_until([this] { return running_ == 0 && urgent_.empty() && in_turn_.empty(); });
+  wait_until([this] { return none_left(); });
+}
+
+bool TaskThreads::all_have_ended() {
+  std::lock_guard lock(mutex_);
+  if (error_) std::rethrow_exception(error_);
+  return none_left();
 }
 
 void TaskThreads::throw_error_if_any() {

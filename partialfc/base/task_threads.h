@@ -30,10 +30,12 @@ class TaskThreads {
   void wait_until(const std::function<bool()>& condition);
   // Returns once every task has ended.
   void wait_for_all();
+  bool all_have_ended();
   void throw_error_if_any();
 
  private:
   void work();
+  bool none_left() const { return running_ == 0 && urgent_.empty() && in_turn_.empty(); }
 
   std::vector<std::thread> threads_;
   std::mutex mutex_;

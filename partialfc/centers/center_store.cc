@@ -1,6 +1,7 @@
 #include "partialfc/centers/center_store.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "partialfc/base/error.h"
 #include "partialfc/base/random.h"
@@ -30,31 +31,35 @@ void CenterStore::initialize(int64_t position, std::byte* record) const {
 }
 
 void CenterStore::read(std::span<const int64_t> slots, MatrixView<float> rows) {
-  PFC_CHECK(rows.rows == std::ssize(slots) && rows.cols <= layout_.numbers());
-  std::vector<std::byte*> records(slots.size());
-  pin(slots, records);
+  const int64_t numbers = layout_.numbers();
+  PFC_CHECK(rows.rows == std::ssize(slots) && rows.cols == numbers);
+  ThreadTeam alone(1);
+  std::vector<std::byte> records(slots.size() * layout_.bytes());
+  read_records(slots, records, alone);
   for (int64_t i = 0; i < rows.rows; ++i) {
+    const std::byte* record = &records[i * layout_.bytes()];
     if (layout_.precision == Precision::kFloat32) {
-      std::copy_n(reinterpret_cast<const float*>(records[i]), rows.cols, rows[i]);
+      std::memcpy(rows[i], record, layout_.bytes());
     } else {
-      const auto* numbers = reinterpret_cast<const BFloat16*>(records[i]);
-      std::transform(numbers, numbers + rows.cols, rows[i], [](BFloat16 x) { return to_float(x); });
+      const auto* rounded = reinterpret_cast<const BFloat16*>(record);
+      std::transform(rounded, rounded + numbers, rows[i], [](BFloat16 x) { return to_float(x); });
     }
   }
-  unpin(slots, false);
 }
 
 void CenterStore::write(std::span<const int64_t> slots, MatrixView<const float> rows) {
-  PFC_CHECK(rows.rows == std::ssize(slots) && rows.cols == layout_.numbers());
-  std::vector<std::byte*> records(slots.size());
-  pin(slots, records);
+  const int64_t numbers = layout_.numbers();
+  PFC_CHECK(rows.rows == std::ssize(slots) && rows.cols == numbers);
+  ThreadTeam alone(1);
+  std::vector<std::byte> records(slots.size() * layout_.bytes());
   for (int64_t i = 0; i < rows.rows; ++i) {
+    std::byte* record = &records[i * layout_.bytes()];
     if (layout_.precision == Precision::kFloat32)
-      std::copy_n(rows[i], rows.cols, reinterpret_cast<float*>(records[i]));
+      std::memcpy(record, rows[i], layout_.bytes());
     else
-      std::transform(rows[i], rows[i] + rows.cols, reinterpret_cast<BFloat16*>(records[i]), to_bfloat16);
+      std::transform(rows[i], rows[i] + numbers, reinterpret_cast<BFloat16*>(record), to_bfloat16);
   }
-  unpin(slots, true);
+  write_records(slots, records, alone);
 }
 
 }  // namespace partialfc

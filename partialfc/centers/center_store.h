@@ -11,7 +11,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <vector>
 
@@ -49,21 +48,22 @@ class CenterStore {
   // slots[i] ← the slot of positions[i], distinct positions; rows that do not live yet come to life. Not thread-safe.
   virtual void locate(std::span<const int64_t> positions, std::span<int64_t> slots, ThreadTeam& team) = 0;
 
-  // Tells that the rows of these positions will soon be pinned, so that they can be fetched meanwhile.
+  // Tells that the rows of these positions will soon be in use, so that they can be fetched meanwhile.
   virtual void expect(std::span<const int64_t> positions) {}
-
-  // records[i] ← the address of the record in slots[i], rising slots: readable and writable until unpin(). A row may be
-  // pinned twice: it has one address. Threads may write different records at once.
-  virtual void pin(std::span<const int64_t> slots, std::span<std::byte*> records) = 0;
-  // Ends one pin of these slots. changed: their records were written.
-  virtual void unpin(std::span<const int64_t> slots, bool changed) = 0;
 
   // Positions of the living rows inside `range`, rising: what a checkpoint holds.
   virtual std::vector<int64_t> living_positions(Range range) const = 0;
 
-  // rows[i] ← the first rows.cols numbers of the record in slots[i]: D for the center, layout().numbers() for all.
+  // records ← the records in these slots behind one another, layout().bytes() each; distinct slots in any order.
+  virtual void read_records(std::span<const int64_t> slots, std::span<std::byte> records,
+                            ThreadTeam& team) = 0;
+  // The records in these slots ← records.
+  virtual void write_records(std::span<const int64_t> slots, std::span<const std::byte> records,
+                             ThreadTeam& team) = 0;
+
+  // The same as numbers: rows[i] ← the record in slots[i], (slots, layout().numbers()).
   void read(std::span<const int64_t> slots, MatrixView<float> rows);
-  // The record in slots[i] ← rows[i], (slots, layout().numbers()), rounded to the nearest of its format.
+  // The record in slots[i] ← rows[i], rounded to the nearest of its format.
   void write(std::span<const int64_t> slots, MatrixView<const float> rows);
 
  protected:
@@ -77,8 +77,11 @@ class CenterStore {
   const uint64_t seed_;
 };
 
-// All rows in this process's memory, dense in order of first touch, on huge pages.
-std::unique_ptr<CenterStore> make_memory_store(const ClassPlacement& placement, Range positions,
-                                               const RecordLayout& layout, uint64_t seed);
+// Is told which rows will change, before they do: for snapshots, and for what a checkpoint has to write.
+class RowObserver {
+ public:
+  virtual ~RowObserver() = default;
+  virtual void before_change(std::span<const int64_t> slots) = 0;  // rising
+};
 
 }  // namespace partialfc

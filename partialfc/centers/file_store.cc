@@ -44,7 +44,7 @@ struct Move {
   uint32_t generate = kNone;  // the slot that comes with its class's first record
 };
 
-class FileStore final : public CenterStore {
+class FileStore final : public HostCenterStore {
  public:
   FileStore(const ClassPlacement& placement, Range positions, const RecordLayout& layout, uint64_t seed,
             const FileStoreOptions& options);
@@ -54,6 +54,7 @@ class FileStore final : public CenterStore {
   void expect(std::span<const int64_t> positions) override;
   void pin(std::span<const int64_t> slots, std::span<std::byte*> records) override;
   void unpin(std::span<const int64_t> slots, bool changed) override;
+  int64_t pinnable(std::span<const int64_t> slots) const override;
   std::vector<int64_t> living_positions(Range range) const override { return slots_.living_positions(range); }
 
  private:
@@ -108,7 +109,7 @@ class FileStore final : public CenterStore {
 
 FileStore::FileStore(const ClassPlacement& placement, Range positions, const RecordLayout& layout,
                      uint64_t seed, const FileStoreOptions& options)
-    : CenterStore(placement, positions, layout, seed),
+    : HostCenterStore(placement, positions, layout, seed),
       slots_(positions),
       places_(positions.size() * sizeof(uint32_t), Pages::kSmall),
       offsets_(positions.size() * sizeof(uint32_t), Pages::kSmall),
@@ -207,6 +208,16 @@ void FileStore::unpin(std::span<const int64_t> slots, bool changed) {
   threads_.throw_error_if_any();
 }
 
+int64_t FileStore::pinnable(std::span<const int64_t> slots) const {
+  int64_t free = std::ssize(frames_) - frames_pinned_, count = 0;
+  for (const int64_t slot : slots) {
+    const uint32_t frame = frame_of(slot);
+    if ((frame == kNone || frames_[frame].pins == 0) && free-- == 0) break;
+    ++count;
+  }
+  return count;
+}
+
 // A frame whose record may leave, or kNone.
 uint32_t FileStore::take_frame() {
   if (frames_used_ < frames_.size()) return frames_used_++;
@@ -299,9 +310,9 @@ void FileStore::for_each_run(std::span<const Move> moves, uint32_t Move::*slot, 
 
 }  // namespace
 
-std::unique_ptr<CenterStore> make_file_store(const ClassPlacement& placement, Range positions,
-                                             const RecordLayout& layout, uint64_t seed,
-                                             const FileStoreOptions& options) {
+std::unique_ptr<HostCenterStore> make_file_store(const ClassPlacement& placement, Range positions,
+                                                 const RecordLayout& layout, uint64_t seed,
+                                                 const FileStoreOptions& options) {
   return std::make_unique<FileStore>(placement, positions, layout, seed, options);
 }
 

@@ -15,9 +15,8 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <memory>
 
-#include "partialfc/centers/center_store.h"
+#include "partialfc/centers/host_store.h"
 
 namespace partialfc {
 
@@ -29,8 +28,8 @@ struct FileStoreOptions {
 
 // One caller at a time: locate(), expect(), pin() and unpin() are not thread-safe.
 // Throws Error where the folder cannot be used; UsageError where not even one record fits in memory_bytes.
-std::unique_ptr<CenterStore> make_file_store(const ClassPlacement& placement, Range positions,
-                                             const RecordLayout& layout, uint64_t seed,
-                                             const FileStoreOptions& options);
+std::unique_ptr<HostCenterStore> make_file_store(const ClassPlacement& placement, Range positions,
+                                                 const RecordLayout& layout, uint64_t seed,
+                                                 const FileStoreOptions& options);
 
 }  // namespace partialfc

@@ -39,7 +39,7 @@ class FileStoreTest : public testing::TestWithParam<Precision> {
   std::map<int64_t, std::vector<std::byte>> expected_;  // position → record
 
   // Room for `frames` rows, whatever the alignment of this disk.
-  std::unique_ptr<CenterStore> make_store(int64_t frames, int depth = 5) {
+  std::unique_ptr<HostCenterStore> make_store(int64_t frames, int depth = 5) {
     const int64_t alignment = static_cast<int64_t>(ScratchFile(folder_.path()).alignment());
     const int64_t stride = (layout_.bytes() + alignment - 1) / alignment * alignment;
     return make_file_store(
@@ -65,7 +65,7 @@ class FileStoreTest : public testing::TestWithParam<Precision> {
     std::vector<std::byte*> records;
   };
 
-  Pinned locate_and_pin(CenterStore& store, std::vector<int64_t> positions) {
+  Pinned locate_and_pin(HostCenterStore& store, std::vector<int64_t> positions) {
     std::vector<int64_t> slots(positions.size());
     store.locate(positions, slots, team_);
     std::vector<std::pair<int64_t, int64_t>> order;

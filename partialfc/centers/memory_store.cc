@@ -1,16 +1,16 @@
 #include "partialfc/base/error.h"
 #include "partialfc/base/reserved_memory.h"
-#include "partialfc/centers/center_store.h"
+#include "partialfc/centers/host_store.h"
 #include "partialfc/centers/slot_table.h"
 
 namespace partialfc {
 
 namespace {
 
-class MemoryStore final : public CenterStore {
+class MemoryStore final : public HostCenterStore {
  public:
   MemoryStore(const ClassPlacement& placement, Range positions, const RecordLayout& layout, uint64_t seed)
-      : CenterStore(placement, positions, layout, seed),
+      : HostCenterStore(placement, positions, layout, seed),
         slots_(positions),
         records_(positions.size() * layout.bytes(), ReservedMemory::Pages::kHuge) {}
 
@@ -44,8 +44,8 @@ class MemoryStore final : public CenterStore {
 
 }  // namespace
 
-std::unique_ptr<CenterStore> make_memory_store(const ClassPlacement& placement, Range positions,
-                                               const RecordLayout& layout, uint64_t seed) {
+std::unique_ptr<HostCenterStore> make_memory_store(const ClassPlacement& placement, Range positions,
+                                                   const RecordLayout& layout, uint64_t seed) {
   return std::make_unique<MemoryStore>(placement, positions, layout, seed);
 }
 

@@ -1,17 +1,15 @@
 #include "partialfc/checkpoint/center_files.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "partialfc/base/error.h"
 #include "partialfc/checkpoint/center_format.h"
-#include "partialfc/checkpoint/pinned_records.h"
 
 namespace partialfc {
 
 namespace {
 
-constexpr int64_t kPieceBytes = 4 << 20;  // of records that are pinned at once
+constexpr int64_t kPieceBytes = 4 << 20;  // of records that are in memory at once
 
 // visit(first, count) for rows 0 … rows − 1, a piece at a time.
 void for_each_piece(int64_t rows, const RecordLayout& layout, auto&& visit) {
@@ -93,9 +91,7 @@ class OwnRows {
       file_.read(file_.at("records"), (rows_.first + first) * record_bytes, bytes);
       slots.resize(count);
       store.locate(std::span(positions_).subspan(first, count), slots, team);
-      visit_records(store, slots, true, [&](std::span<std::byte* const> records) {
-        for (int64_t i = 0; i < count; ++i) std::memcpy(records[i], &bytes[i * record_bytes], record_bytes);
-      });
+      store.write_records(slots, bytes, team);
     });
   }
 
@@ -125,12 +121,11 @@ void write_centers(const std::filesystem::path& path, PartialFC& head, ThreadTea
   const RecordLayout& layout = head.store().layout();
   const CenterFileRows rows = select_rows(head, team, [](int64_t) { return true; });
   SafetensorsWriter writer = start_center_file(path, rows, head.placement(), layout, center_metadata(head));
+  std::vector<std::byte> bytes;
   for_each_piece(rows.size(), layout, [&](int64_t first, int64_t count) {
-    visit_records(head.store(), std::span(rows.slots).subspan(first, count), false,
-                  [&](std::span<std::byte* const> records) {
-                    for (const std::byte* record : records)
-                      writer.append("records", {record, static_cast<size_t>(layout.bytes())});
-                  });
+    bytes.resize(count * layout.bytes());
+    head.store().read_records(std::span(rows.slots).subspan(first, count), bytes, team);
+    writer.append("records", bytes);
   });
   writer.close();
 }

@@ -6,13 +6,10 @@
 #include <numeric>
 
 #include "partialfc/base/error.h"
-#include "partialfc/checkpoint/pinned_records.h"
 
 namespace partialfc {
 
 namespace {
-
-constexpr int64_t kPinnedRows = 1024;  // at once: a store of files has few frames
 
 // What a row takes in a file: its record, class and order.
 int64_t row_bytes(const RecordLayout& layout) { return layout.bytes() + 2 * int64_t{sizeof(int64_t)}; }
@@ -98,34 +95,36 @@ void CenterSnapshot::advance() {
 }
 
 void CenterSnapshot::copy_piece() {
-  const int64_t rows = std::min(piece_rows_, rows_.size() - next_row_),
-                bytes = head_.store().layout().bytes();
-  PieceQueue::Piece piece(rows * bytes);
-  for (int64_t first = 0; first < rows; first += kPinnedRows) {
-    const int64_t count = std::min(kPinnedRows, rows - first);
-    copy_rows(std::span(rows_.slots).subspan(next_row_ + first, count), &piece.bytes()[first * bytes]);
-  }
+  const int64_t rows = std::min(piece_rows_, rows_.size() - next_row_);
+  PieceQueue::Piece piece(rows * head_.store().layout().bytes());
+  copy_rows(std::span(rows_.slots).subspan(next_row_, rows), piece.bytes());
   next_row_ += rows;
   pieces_->push(std::move(piece));
 }
 
 // The rows in these slots as they were when the snapshot began; to: (slots, bytes of a record).
-void CenterSnapshot::copy_rows(std::span<const int64_t> slots, std::byte* to) {
+void CenterSnapshot::copy_rows(std::span<const int64_t> slots, std::span<std::byte> to) {
   const int64_t bytes = head_.store().layout().bytes();
-  std::vector<const std::byte*> sources(slots.size());
   std::vector<int64_t> in_store, places;  // slots, and where they stand in `slots`
-  for (size_t i = 0; i < slots.size(); ++i) {
+  std::vector<int64_t> set_aside;         // places
+  for (int64_t i = 0; i < std::ssize(slots); ++i) {
     due_[slots[i]] = false;
-    sources[i] = (*aside_)[slots[i]];
-    if (sources[i] != nullptr) continue;
-    in_store.push_back(slots[i]);
-    places.push_back(static_cast<int64_t>(i));
+    if ((*aside_)[slots[i]] != nullptr) {
+      set_aside.push_back(i);
+    } else {
+      in_store.push_back(slots[i]);
+      places.push_back(i);
+    }
   }
-  visit_records(head_.store(), in_store, false, [&](std::span<std::byte* const> records) {
-    for (size_t i = 0; i < records.size(); ++i) sources[places[i]] = records[i];
-    team_.for_each_part(0, std::ssize(slots), [&](int, int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) std::memcpy(to + i * bytes, sources[i], bytes);
-    });
+  if (set_aside.empty()) return head_.store().read_records(slots, to, team_);
+  const ReservedMemory read(in_store.size() * bytes, ReservedMemory::Pages::kHuge);
+  head_.store().read_records(in_store, {read.data(), in_store.size() * bytes}, team_);
+  team_.for_each_part(0, std::ssize(places), [&](int, int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) std::memcpy(&to[places[i] * bytes], read.data() + i * bytes, bytes);
+  });
+  team_.for_each_part(0, std::ssize(set_aside), [&](int, int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i)
+      std::memcpy(&to[set_aside[i] * bytes], (*aside_)[slots[set_aside[i]]], bytes);
   });
 }
 
@@ -139,14 +138,8 @@ void CenterSnapshot::before_change(std::span<const int64_t> slots) {
   if (copied.empty()) return;
   const int64_t bytes = head_.store().layout().bytes();
   std::byte* memory = aside_->memory.emplace_back(copied.size() * bytes, ReservedMemory::Pages::kHuge).data();
-  visit_records(head_.store(), copied, false, [&](std::span<std::byte* const> records) {
-    team_.for_each_part(0, std::ssize(copied), [&](int, int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        std::memcpy(memory + i * bytes, records[i], bytes);
-        (*aside_)[copied[i]] = memory + i * bytes;
-      }
-    });
-  });
+  head_.store().read_records(copied, {memory, copied.size() * bytes}, team_);
+  for (size_t i = 0; i < copied.size(); ++i) (*aside_)[copied[i]] = memory + i * bytes;
 }
 
 bool CenterSnapshot::is_written() const {

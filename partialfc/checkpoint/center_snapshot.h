@@ -73,7 +73,7 @@ class CenterSnapshot final : public RowObserver {
   bool needs_base(int64_t changed_rows) const;
   bool is_copying() const { return next_row_ < rows_.size(); }
   void copy_piece();
-  void copy_rows(std::span<const int64_t> slots, std::byte* to);
+  void copy_rows(std::span<const int64_t> slots, std::span<std::byte> to);
   std::vector<ManifestFile> write_files(const CheckpointWriter& checkpoint, const TensorMetadata& metadata);
 
   PartialFC& head_;

@@ -48,22 +48,18 @@ class Head {
   // What update() does with the rows in these slots, rising.
   void change(RowObserver& observer, const std::vector<int64_t>& slots) {
     observer.before_change(slots);
-    std::vector<std::byte*> records(slots.size());
-    store().pin(slots, records);
-    for (std::byte* record : records)
-      for (int64_t i = 0; i < store().layout().bytes(); ++i)
-        record[i] = static_cast<std::byte>(random_.below(128));
-    store().unpin(slots, true);
+    std::vector<std::byte> records(slots.size() * store().layout().bytes());
+    for (std::byte& byte : records) byte = static_cast<std::byte>(random_.below(128));
+    store().write_records(slots, records, team_);
   }
   Rows rows() {
     Rows rows;
     for (const int64_t position : store().living_positions(store().positions())) {
       int64_t slot;
-      std::byte* record;
       store().locate(std::span(&position, 1), std::span(&slot, 1), team_);
-      store().pin(std::span(&slot, 1), std::span(&record, 1));
-      rows[layer().placement().class_at(position)].assign(record, record + store().layout().bytes());
-      store().unpin(std::span(&slot, 1), false);
+      auto& row = rows[layer().placement().class_at(position)];
+      row.resize(store().layout().bytes());
+      store().read_records(std::span(&slot, 1), row, team_);
     }
     return rows;
   }

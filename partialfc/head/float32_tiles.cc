@@ -32,7 +32,7 @@ class PaddedMatrix {
   ReservedMemory memory_;
 };
 
-// A matrix as packed panels of its columns, on huge pages. What is past its last column is zero.
+// A matrix as packed panels of its columns, on huge pages.
 class PackedMatrix {
  public:
   void resize(int64_t rows, int64_t cols) {
@@ -40,95 +40,141 @@ class PackedMatrix {
     cols_ = padded_columns(cols);
     const auto bytes = static_cast<uint64_t>(rows_ * cols_) * sizeof(float);
     if (memory_.size() < bytes) memory_ = ReservedMemory(bytes, ReservedMemory::Pages::kHuge);
-    std::fill_n(memory_.as<float>(), rows_ * cols_, 0.0f);
   }
-  float& operator()(int64_t row, int64_t col) const {
-    return panel(col)[row * kTileColumns + col % kTileColumns];
+  int64_t panels() const { return cols_ / kTileColumns; }
+  // The panel (rows, kTileColumns), set to zero.
+  float* clear(int64_t panel) const {
+    std::fill_n(this->panel(panel), rows_ * kTileColumns, 0.0f);
+    return this->panel(panel);
   }
   // All rows of the columns from `first`, a multiple of kTileColumns, on.
   PanelView columns(int64_t first, int64_t count) const {
-    return {panel(first), rows_, padded_columns(count), kTileColumns, rows_ * kTileColumns};
+    return {panel(first / kTileColumns), rows_, padded_columns(count), kTileColumns, rows_ * kTileColumns};
   }
 
  private:
-  float* panel(int64_t col) const { return memory_.as<float>() + col / kTileColumns * rows_ * kTileColumns; }
+  float* panel(int64_t index) const { return memory_.as<float>() + index * rows_ * kTileColumns; }
   int64_t rows_ = 0, cols_ = 0;
   ReservedMemory memory_;
 };
 
-class Float32Tiles final : public TileArithmetic {
+// What all tiles of a batch are multiplied with.
+struct Batch {
+  int64_t dim = 0, samples = 0;
+  PackedMatrix features;  // x̂ᵀ (D, N)
+  PackedMatrix weighted;  // weights · x̂ (N, D)
+};
+
+// A view whose rows are known to be padded, with the columns of the padding.
+MatrixView<float> padded(MatrixView<float> view) {
+  return {view.data, view.rows, padded_columns(view.cols), view.stride};
+}
+
+class Float32Tile final : public CenterTile {
  public:
-  Float32Tiles(int64_t dim, int threads) : dim_(dim), centers_(threads) {
-    for (PaddedMatrix& centers : centers_) centers.resize(kRows, dim);
+  explicit Float32Tile(const Batch& batch) : batch_(batch) {
+    centers_.resize(TileArithmetic::kClasses, batch.dim);
   }
 
-  void set_features(MatrixView<const float> unit_features) override {
-    samples_ = unit_features.rows;
-    features_.resize(dim_, samples_);
-    for (int64_t n = 0; n < samples_; ++n)
-      for (int64_t d = 0; d < dim_; ++d) features_(d, n) = unit_features(n, d);
-  }
-
-  void set_weighted_features(MatrixView<const float> weighted) override {
-    weighted_.resize(samples_, dim_);
-    for (int64_t n = 0; n < samples_; ++n)
-      for (int64_t d = 0; d < dim_; ++d) weighted_(n, d) = weighted(n, d);
-  }
-
-  void load(int thread, std::span<std::byte* const> records, std::span<float> inverse_norms) override {
-    for (size_t j = 0; j < records.size(); ++j) {
-      if (j + 2 < records.size()) prefetch_row(records[j + 2], dim_ * int64_t{sizeof(float)});
-      inverse_norms[j] =
-          copy_with_norm(reinterpret_cast<const float*>(records[j]), centers_[thread][j], dim_);
+  void load(std::span<std::byte* const> records, std::span<float> inverse_norms, std::byte* place) {
+    place_ = reinterpret_cast<float*>(place);
+    classes_ = std::ssize(records);
+    for (int64_t j = 0; j < classes_; ++j) {
+      if (j + 2 < classes_) prefetch_row(records[j + 2], batch_.dim * int64_t{sizeof(float)});
+      inverse_norms[j] = copy_with_norm(reinterpret_cast<const float*>(records[j]), centers_[j], batch_.dim);
     }
   }
 
-  MatrixView<float> values(int, int64_t rows, Range samples, std::byte* kept) override {
-    return {reinterpret_cast<float*>(kept) + samples.first, rows, samples.size(), padded_stride(samples_)};
+  MatrixView<float> products(Range samples, RowPrefetch& next) override {
+    samples_ = samples;
+    const MatrixView<float> centers = centers_.padded(classes_);
+    tile_gemm(false, {centers.data, classes_, batch_.dim, centers.stride, 1},
+              batch_.features.columns(samples.first, samples.size()), padded(values()), next);
+    return values();
   }
 
-  void products(int thread, Range samples, MatrixView<float> values, RowPrefetch& next) override {
-    const MatrixView<float> centers = centers_[thread].padded(values.rows);
-    tile_gemm(false, {centers.data, values.rows, dim_, centers.stride, 1},
-              features_.columns(samples.first, samples.size()), padded(values), next);
+  float product(int64_t index, const float* unit_feature) const override {
+    return dot(centers_[index], unit_feature, batch_.dim);
   }
 
-  float product(int thread, int64_t row, const float* unit_feature) const override {
-    return dot(centers_[thread][row], unit_feature, dim_);
+  void add_to_u(MatrixView<float> u, RowPrefetch& next) override {
+    const MatrixView<float> e = values();
+    tile_gemm(true, {e.data, samples_.size(), classes_, 1, e.stride}, PanelView(centers_.padded(classes_)),
+              padded(u.rows_from(samples_.first, samples_.size())), next);
   }
 
-  void add_to_u(int thread, Range samples, MatrixView<const float> values, MatrixView<float> u,
-                RowPrefetch& next) override {
-    tile_gemm(true, {values.data, samples.size(), values.rows, 1, values.stride},
-              PanelView(centers_[thread].padded(values.rows)),
-              padded(u.rows_from(samples.first, samples.size())), next);
+  void keep() override {}  // the values are made in their place
+
+ private:
+  MatrixView<float> values() const {
+    return {place_ + samples_.first, classes_, samples_.size(), padded_stride(batch_.samples)};
   }
 
-  int64_t kept_row_bytes() const override { return partialfc::kept_row_bytes(Precision::kFloat32, samples_); }
-  void keep(Range, MatrixView<const float>, std::byte*) override {}  // they are where values() has put them
+  const Batch& batch_;
+  PaddedMatrix centers_;  // w (T, D)
+  int64_t classes_ = 0;
+  Range samples_;
+  float* place_ = nullptr;
+};
 
-  void gradients(const std::byte* kept, Range rows, MatrixView<float> gradients, RowPrefetch& next) override {
-    const int64_t stride = padded_stride(samples_);
+class Float32Tiles final : public TileArithmetic {
+ public:
+  Float32Tiles(int64_t dim, int threads) : batch_{.dim = dim} {
+    for (int thread = 0; thread < threads; ++thread) tiles_.push_back(std::make_unique<Float32Tile>(batch_));
+  }
+
+  void set_features(MatrixView<const float> unit_features, ThreadTeam& team) override {
+    batch_.samples = unit_features.rows;
+    batch_.features.resize(batch_.dim, batch_.samples);
+    team.for_each_part(0, batch_.features.panels(), [&](int, int64_t begin, int64_t end) {
+      for (int64_t panel = begin; panel < end; ++panel) {
+        float* out = batch_.features.clear(panel);
+        const int64_t first = panel * kTileColumns, last = std::min(first + kTileColumns, batch_.samples);
+        for (int64_t n = first; n < last; ++n)
+          for (int64_t d = 0; d < batch_.dim; ++d) out[d * kTileColumns + n - first] = unit_features(n, d);
+      }
+    });
+  }
+
+  void set_weighted_features(MatrixView<const float> unit_features, std::span<const float> weights,
+                             ThreadTeam& team) override {
+    batch_.weighted.resize(batch_.samples, batch_.dim);
+    team.for_each_part(0, batch_.weighted.panels(), [&](int, int64_t begin, int64_t end) {
+      for (int64_t panel = begin; panel < end; ++panel) {
+        float* out = batch_.weighted.clear(panel);
+        const int64_t first = panel * kTileColumns, count = std::min(kTileColumns, batch_.dim - first);
+        for (int64_t n = 0; n < batch_.samples; ++n, out += kTileColumns)
+          for (int64_t d = 0; d < count; ++d) out[d] = weights[n] * unit_features(n, first + d);
+      }
+    });
+  }
+
+  CenterTile& load(int thread, std::span<std::byte* const> records, std::span<float> inverse_norms,
+                   std::byte* place) override {
+    tiles_[thread]->load(records, inverse_norms, place);
+    return *tiles_[thread];
+  }
+
+  int64_t kept_row_bytes() const override {
+    return partialfc::kept_row_bytes(Precision::kFloat32, batch_.samples);
+  }
+
+  void gradients(const std::byte* place, Range classes, MatrixView<float> gradients,
+                 RowPrefetch& next) override {
+    const int64_t stride = padded_stride(batch_.samples);
     tile_gemm(false,
-              {reinterpret_cast<const float*>(kept) + rows.first * stride, rows.size(), samples_, stride, 1},
-              weighted_.columns(0, dim_), padded(gradients), next);
+              {reinterpret_cast<const float*>(place) + classes.first * stride, classes.size(), batch_.samples,
+               stride, 1},
+              batch_.weighted.columns(0, batch_.dim), padded(gradients), next);
   }
 
-  int64_t prefetch_calls(int64_t rows) const override {
-    return rows * samples_ * dim_ / (14 * kTileColumns * kPrefetchInterval);
+  int64_t prefetch_calls(int64_t classes) const override {
+    return classes * batch_.samples * batch_.dim / (14 * kTileColumns * kPrefetchInterval);
   }
 
  private:
-  // Views whose rows are known to be padded, with the columns of the padding.
-  MatrixView<float> padded(MatrixView<float> view) const {
-    return {view.data, view.rows, padded_columns(view.cols), view.stride};
-  }
-
-  const int64_t dim_;
-  int64_t samples_ = 0;
-  PackedMatrix features_;              // x̂ᵀ (D, N)
-  PackedMatrix weighted_;              // weights · x̂ (N, D)
-  std::vector<PaddedMatrix> centers_;  // w (T, D) of each thread
+  Batch batch_;
+  std::vector<std::unique_ptr<Float32Tile>> tiles_;  // of each thread
 };
 
 }  // namespace

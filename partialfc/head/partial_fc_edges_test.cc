@@ -16,7 +16,7 @@ namespace {
 
 // One rank, one step on given features and centers, beside the reference.
 struct SingleStep {
-  HeadStep step;
+  StepResult step;
   Matrix<float> dx;
   reference::HeadResult expected;
 };
@@ -142,7 +142,7 @@ TEST(PartialFCEdges, ABatchWithoutSamplesDoesNothing) {
     ThreadTeam team(1);
     PartialFC head(options_of(test), comm, team);
     Matrix<float> x = random_features(2, test.dim, 0), dx(2, test.dim);
-    const HeadStep step = head.forward(0, x.view(), std::vector<int64_t>{-1, -1}, dx.view());
+    const StepResult step = head.forward(0, x.view(), std::vector<int64_t>{-1, -1}, dx.view());
     head.update(kRate);
     EXPECT_EQ(step.samples, 0);
     EXPECT_EQ(step.loss, 0);

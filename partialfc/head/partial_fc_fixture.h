@@ -8,8 +8,24 @@
 
 #include "partialfc/base/random.h"
 #include "partialfc/head/partial_fc.h"
+#include "partialfc/head/reference_visits.h"
+#include "partialfc/head/visits.h"
 
 namespace partialfc {
+
+// An implementation of the visits: what is tested over any of them gets its layer from here.
+struct VisitsKind {
+  const char* name = "";
+  std::unique_ptr<Visits> (*make)(const PartialFCOptions&, const RankShare&, ThreadTeam&) = nullptr;
+
+  PartialFC layer(const PartialFCOptions& options, Communicator& comm, ThreadTeam& team) const {
+    return PartialFC(options, comm, make(options, share_of(options, comm), team));
+  }
+};
+
+inline void PrintTo(const VisitsKind& kind, std::ostream* out) { *out << kind.name; }
+
+inline const VisitsKind kCpu = {"cpu", make_cpu_visits}, kReference = {"float64", make_reference_visits};
 
 // What a test runs: a layer, and the rows each rank brings to a step.
 struct Case {

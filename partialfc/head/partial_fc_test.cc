@@ -10,6 +10,7 @@
 #include "partialfc/base/error.h"
 #include "partialfc/base/test_support.h"
 #include "partialfc/comm/thread_ranks.h"
+#include "partialfc/head/class_sampler.h"
 #include "partialfc/head/partial_fc_fixture.h"
 #include "partialfc/head/reference.h"
 
@@ -99,8 +100,8 @@ void expect_near(const char* what, const float* got, const double* expected, int
   for (int64_t i = 0; i < n; ++i) ASSERT_NEAR(got[i], expected[i], allowed) << what << " " << i;
 }
 
-void compare_with_reference(const Case& test, int ranks, int threads) {
-  SCOPED_TRACE(fmt::format("{}, {} ranks, {} threads", test.name, ranks, threads));
+void compare_with_reference(const VisitsKind& visits, const Case& test, int ranks, int threads) {
+  SCOPED_TRACE(fmt::format("{}, {}, {} ranks, {} threads", visits.name, test.name, ranks, threads));
   const int64_t rows = std::accumulate(test.batches.begin(), test.batches.end(), int64_t{0});
   ReferenceModel model(test);
   std::vector<reference::HeadResult> expected;
@@ -110,14 +111,14 @@ void compare_with_reference(const Case& test, int ranks, int threads) {
 
   run_ranks(ranks, [&](Communicator& comm) {
     ThreadTeam team(threads);
-    PartialFC head(options_of(test), comm, team);
+    PartialFC head = visits.layer(options_of(test), comm, team);
     const Range mine = rows_of(test, comm.rank(), ranks);
     for (int step = 0; step < test.steps; ++step) {
       const Matrix<float> x = random_features(rows, test.dim, step);
       const auto labels = random_labels(rows, test.classes, step);
       Matrix<float> dx(mine.size(), test.dim);
-      const HeadStep result = head.forward(step, x.view().rows_from(mine.first, mine.size()),
-                                           std::span(labels).subspan(mine.first, mine.size()), dx.view());
+      const StepResult result = head.forward(step, x.view().rows_from(mine.first, mine.size()),
+                                             std::span(labels).subspan(mine.first, mine.size()), dx.view());
       head.update(kRate);
       EXPECT_TRUE(result.finite);
       EXPECT_EQ(result.samples, rows - std::count(labels.begin(), labels.end(), -1));
@@ -159,7 +160,11 @@ class PartialFCTest : public testing::TestWithParam<Case> {};
 
 TEST_P(PartialFCTest, EqualsTheReference) {
   for (int ranks : {1, 2, 3, 4})
-    for (int threads : {1, 2}) compare_with_reference(GetParam(), ranks, threads);
+    for (int threads : {1, 2}) compare_with_reference(kCpu, GetParam(), ranks, threads);
+}
+
+TEST_P(PartialFCTest, InFloat64EqualsTheReference) {
+  for (int ranks : {1, 2, 3, 4}) compare_with_reference(kReference, GetParam(), ranks, 1);
 }
 
 INSTANTIATE_TEST_SUITE_P(Options, PartialFCTest, testing::ValuesIn(kCases),

@@ -81,8 +81,10 @@ float along_center(const float* gradient, const float* v, float inverse_norm, in
 
 }  // namespace
 
+float inverse_norm(const float* v, int64_t n) { return inverse_of(dot(v, v, n)); }
+
 float normalize(const float* v, float* unit, int64_t n) {
-  const float inverse = inverse_of(dot(v, v, n));
+  const float inverse = inverse_norm(v, n);
   scale(inverse, v, unit, n);
   return inverse;
 }

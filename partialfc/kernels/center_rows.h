@@ -13,6 +13,9 @@ namespace partialfc {
 
 constexpr float kNormEpsilon = 1e-12f;  // ε of the normalisations
 
+// 1/max(‖v‖, ε). v: (n)
+float inverse_norm(const float* v, int64_t n);
+
 // unit ← v̂; returns 1/max(‖v‖, ε). v, unit: (n); unit may be v.
 float normalize(const float* v, float* unit, int64_t n);
 

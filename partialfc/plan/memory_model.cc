@@ -19,8 +19,8 @@ constexpr int64_t kFloat = sizeof(float);
 constexpr int64_t kBytesOfActiveClass = 6 * 8 + 4;
 
 int64_t kept_values(const TrainingShape& shape) {
-  const int64_t tile = TileArithmetic::kRows * kept_row_bytes(shape.head_precision, shape.global_batch);
-  const int64_t tiles = (shape.rank_active() + TileArithmetic::kRows - 1) / TileArithmetic::kRows;
+  const int64_t tile = TileArithmetic::kClasses * kept_row_bytes(shape.head_precision, shape.global_batch);
+  const int64_t tiles = (shape.rank_active() + TileArithmetic::kClasses - 1) / TileArithmetic::kClasses;
   return (std::min(tiles, shape.kept_bytes / tile) + shape.threads) * tile;
 }
 
