@@ -1,4 +1,4 @@
-// The layer where numbers are extreme, batches empty or input wrong; its traffic; equal bits.
+// The layer where numbers are extreme, batches empty or input wrong; its traffic; equal bits. Over every kind of visits.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -21,14 +21,25 @@ struct SingleStep {
   reference::HeadResult expected;
 };
 
-SingleStep run_single(const MarginOptions& margin, const Matrix<float>& x, const std::vector<int64_t>& labels,
-                      const Matrix<float>& centers) {
+class PartialFCEdges : public testing::TestWithParam<VisitsKind> {
+ protected:
+  SingleStep run_single(const MarginOptions& margin, const Matrix<float>& x,
+                        const std::vector<int64_t>& labels, const Matrix<float>& centers) const;
+};
+
+INSTANTIATE_TEST_SUITE_P(Visits, PartialFCEdges, testing::Values(kCpu, kReference),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+SingleStep PartialFCEdges::run_single(const MarginOptions& margin, const Matrix<float>& x,
+                                      const std::vector<int64_t>& labels,
+                                      const Matrix<float>& centers) const {
   SingleStep out;
   out.dx.resize(x.rows(), x.cols());
   run_ranks(1, [&](Communicator& comm) {
     ThreadTeam team(1);
-    PartialFC head({.num_classes = centers.rows(), .dim = x.cols(), .max_batch = x.rows(), .margin = margin},
-                   comm, team);
+    PartialFC head = GetParam().layer(
+        {.num_classes = centers.rows(), .dim = x.cols(), .max_batch = x.rows(), .margin = margin}, comm,
+        team);
     for (int64_t id = 0; id < centers.rows(); ++id) {
       int64_t position = head.placement().position_of(id), slot;
       head.store().locate(std::span(&position, 1), std::span(&slot, 1), team);
@@ -46,7 +57,7 @@ SingleStep run_single(const MarginOptions& margin, const Matrix<float>& x, const
   return out;
 }
 
-TEST(PartialFCEdges, CosinesOfOneAndMinusOne) {
+TEST_P(PartialFCEdges, CosinesOfOneAndMinusOne) {
   const int64_t dim = 16;
   Matrix<float> centers = random_features(20, dim, 8), x(2, dim);
   for (int64_t d = 0; d < dim; ++d) x(0, d) = 2 * centers(3, d), x(1, d) = -centers(5, d);
@@ -60,7 +71,7 @@ TEST(PartialFCEdges, CosinesOfOneAndMinusOne) {
   }
 }
 
-TEST(PartialFCEdges, ALearnedSampleKeepsItsDigits) {
+TEST_P(PartialFCEdges, ALearnedSampleKeepsItsDigits) {
   const int64_t dim = 32, classes = 50;
   const Matrix<float> centers = random_features(classes, dim, 8);
   Matrix<float> x(1, dim);
@@ -84,7 +95,7 @@ TEST(PartialFCEdges, ALearnedSampleKeepsItsDigits) {
   for (int64_t d = 0; d < dim; ++d) EXPECT_NEAR(run.dx(0, d), run.expected.dx(0, d), 1e-3 * most);
 }
 
-TEST(PartialFCEdges, ZeroFeatures) {
+TEST_P(PartialFCEdges, ZeroFeatures) {
   const Matrix<float> centers = random_features(20, 8, 8);
   Matrix<float> x = random_features(3, 8, 9);
   std::fill_n(x[1], 8, 0.0f);
@@ -97,7 +108,7 @@ TEST(PartialFCEdges, ZeroFeatures) {
   }
 }
 
-TEST(PartialFCEdges, AnEmptyFilteredSetIsNoFault) {
+TEST_P(PartialFCEdges, AnEmptyFilteredSetIsNoFault) {
   const auto run =
       run_single({.filter_above = -1}, random_features(3, 8, 9), {1, 2, 3}, random_features(20, 8, 8));
   EXPECT_TRUE(run.step.finite);
@@ -105,19 +116,19 @@ TEST(PartialFCEdges, AnEmptyFilteredSetIsNoFault) {
   for (int64_t i = 0; i < run.dx.size(); ++i) EXPECT_EQ(run.dx.data()[i], 0);
 }
 
-TEST(PartialFCEdges, OutOfRangeIsTakenAndReported) {
+TEST_P(PartialFCEdges, OutOfRangeIsTakenAndReported) {
   EXPECT_TRUE(run_single({.scale = 400}, random_features(3, 8, 9), {1, 2, 3}, random_features(20, 8, 8))
                   .step.out_of_range);
   EXPECT_FALSE(run_single({.scale = 64}, random_features(3, 8, 9), {1, 2, 3}, random_features(20, 8, 8))
                    .step.out_of_range);
 }
 
-TEST(PartialFCEdges, NothingChangesWhenARankBringsNaN) {
+TEST_P(PartialFCEdges, NothingChangesWhenARankBringsNaN) {
   const Case test;
   for (float bad : {NAN, INFINITY})
     run_ranks(2, [&](Communicator& comm) {
       ThreadTeam team(1);
-      PartialFC head(options_of(test), comm, team);
+      PartialFC head = GetParam().layer(options_of(test), comm, team);
       Matrix<float> x = random_features(4, test.dim, 0), dx(4, test.dim);
       if (comm.rank() == 1) x(2, 3) = bad;
       const auto labels = random_labels(4, test.classes, comm.rank());
@@ -136,11 +147,11 @@ TEST(PartialFCEdges, NothingChangesWhenARankBringsNaN) {
     });
 }
 
-TEST(PartialFCEdges, ABatchWithoutSamplesDoesNothing) {
+TEST_P(PartialFCEdges, ABatchWithoutSamplesDoesNothing) {
   const Case test;
   run_ranks(2, [&](Communicator& comm) {
     ThreadTeam team(1);
-    PartialFC head(options_of(test), comm, team);
+    PartialFC head = GetParam().layer(options_of(test), comm, team);
     Matrix<float> x = random_features(2, test.dim, 0), dx(2, test.dim);
     const StepResult step = head.forward(0, x.view(), std::vector<int64_t>{-1, -1}, dx.view());
     head.update(kRate);
@@ -150,12 +161,12 @@ TEST(PartialFCEdges, ABatchWithoutSamplesDoesNothing) {
   });
 }
 
-TEST(PartialFCEdges, BadLabelsAndTooManyRanksAreRefused) {
+TEST_P(PartialFCEdges, BadLabelsAndTooManyRanksAreRefused) {
   const Case test;
   EXPECT_THROW(run_ranks(1,
                          [&](Communicator& comm) {
                            ThreadTeam team(1);
-                           PartialFC head(options_of(test), comm, team);
+                           PartialFC head = GetParam().layer(options_of(test), comm, team);
                            Matrix<float> x = random_features(1, test.dim, 0), dx(1, test.dim);
                            head.forward(0, x.view(), std::vector<int64_t>{test.classes}, dx.view());
                          }),
@@ -163,12 +174,12 @@ TEST(PartialFCEdges, BadLabelsAndTooManyRanksAreRefused) {
   EXPECT_THROW(run_ranks(3,
                          [&](Communicator& comm) {
                            ThreadTeam team(1);
-                           PartialFC head({.num_classes = 2, .dim = 4, .max_batch = 1}, comm, team);
+                           GetParam().layer({.num_classes = 2, .dim = 4, .max_batch = 1}, comm, team);
                          }),
                UsageError);
 }
 
-TEST(PartialFCTraffic, ThreeCollectivesOfTheStatedSize) {
+TEST_P(PartialFCEdges, ThreeCollectivesOfTheStatedSize) {
   for (const auto& [scale, extra] : {std::pair{64.0f, 0}, std::pair{400.0f, 2}})
     run_ranks(2, [&, scale = scale, extra = extra](Communicator& comm) {
       Case test;
@@ -176,7 +187,7 @@ TEST(PartialFCTraffic, ThreeCollectivesOfTheStatedSize) {
       ThreadTeam team(1);
       PartialFCOptions options = options_of(test);
       options.max_batch = 8;
-      PartialFC head(options, comm, team);
+      PartialFC head = GetParam().layer(options, comm, team);
       const Matrix<float> x = random_features(8, test.dim, comm.rank());
       Matrix<float> dx(8, test.dim);
       std::vector<int64_t> labels(8);
@@ -193,7 +204,7 @@ TEST(PartialFCTraffic, ThreeCollectivesOfTheStatedSize) {
     });
 }
 
-TEST(PartialFCDeterminism, EqualRanksAndThreadsGiveEqualBits) {
+TEST_P(PartialFCEdges, EqualRanksAndThreadsGiveEqualBits) {
   std::vector<std::vector<float>> runs;
   for (int run = 0; run < 2; ++run) {
     std::vector<float> all;
@@ -201,7 +212,7 @@ TEST(PartialFCDeterminism, EqualRanksAndThreadsGiveEqualBits) {
     const Case test{.rate = 0.3};
     run_ranks(2, [&](Communicator& comm) {
       ThreadTeam team(2);
-      PartialFC head(options_of(test), comm, team);
+      PartialFC head = GetParam().layer(options_of(test), comm, team);
       Matrix<float> dx(6, test.dim);
       for (int step = 0; step < 4; ++step) {
         const Matrix<float> x = random_features(6, test.dim, 2 * step + comm.rank());

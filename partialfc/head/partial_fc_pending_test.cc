@@ -1,0 +1,200 @@
+// Several forwards before one update; what a step leaves behind that was taken back, failed, or was not finite.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+#include <numeric>
+
+#include "partialfc/base/error.h"
+#include "partialfc/base/test_support.h"
+#include "partialfc/comm/thread_ranks.h"
+#include "partialfc/head/partial_fc_fixture.h"
+
+namespace partialfc {
+namespace {
+
+class PartialFCPending : public testing::TestWithParam<VisitsKind> {
+ protected:
+  static constexpr int64_t kRows = 6;  // of a rank and a forward
+
+  static StepResult forward(PartialFC& head, int64_t step, int rank, float bad = 0) {
+    Matrix<float> x = random_features(kRows, head.options().dim, 10 * step + rank);
+    if (bad != 0) x(3, 1) = bad;
+    Matrix<float> dx(kRows, head.options().dim);
+    return head.forward(step, x.view(), random_labels(kRows, head.options().num_classes, 10 * step + rank),
+                        dx.view());
+  }
+
+  // The records of this rank's classes.
+  static std::vector<std::vector<float>> records(PartialFC& head, ThreadTeam& team) {
+    std::vector<std::vector<float>> all;
+    const Range own = head.store().positions();
+    for (int64_t position = own.first; position < own.last; ++position)
+      all.push_back(record_of(head, position, team));
+    return all;
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Visits, PartialFCPending, testing::Values(kCpu, kReference),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+// With SGD without momentum's memory of other steps, m after a first step is the gradient itself (and λw): so the sum of
+// the moments of single steps, each from the same centers, is the moment of the summed gradient.
+TEST_P(PartialFCPending, SeveralForwardsAreOneStepOfTheSummedGradient) {
+  constexpr int kForwards = 3;
+  for (const double rate : {1.0, 0.2})
+    for (const int64_t kept_bytes : {int64_t{0}, int64_t{1} << 30})
+      for (const int ranks : {1, 3})
+        run_ranks(ranks, [&](Communicator& comm) {
+          SCOPED_TRACE(fmt::format("r = {}, {} bytes of E, {} ranks", rate, kept_bytes, ranks));
+          ThreadTeam team(2);
+          const Case test{
+              .rate = rate, .margin = {.m2 = 0.5f}, .optimizer = {.momentum = 0.5f, .weight_decay = 0}};
+          PartialFCOptions options = options_of(test);
+          options.kept_bytes = kept_bytes;
+          std::vector<std::vector<double>> sums;  // of the moments, by position
+          for (int step = 0; step < kForwards; ++step) {
+            PartialFC head = GetParam().layer(options, comm, team);
+            forward(head, step, comm.rank());
+            head.update(kRate, 0.5);
+            const auto after = records(head, team);
+            sums.resize(after.size(), std::vector<double>(test.dim));
+            for (size_t i = 0; i < after.size(); ++i)
+              for (int64_t d = 0; d < test.dim; ++d) sums[i][d] += after[i][test.dim + d];
+          }
+          PartialFC head = GetParam().layer(options, comm, team);
+          for (int step = 0; step < kForwards; ++step) forward(head, step, comm.rank());
+          head.update(kRate, 0.5);
+          EXPECT_EQ(head.updates(), 1);
+          const auto after = records(head, team);
+          for (size_t i = 0; i < after.size(); ++i)
+            for (int64_t d = 0; d < test.dim; ++d)
+              ASSERT_NEAR(after[i][test.dim + d], sums[i][d],
+                          1e-5 * (largest(sums[i].data(), test.dim) + 1e-2));
+          // And nothing is left: the next step is an ordinary one.
+          forward(head, 7, comm.rank());
+          head.update(kRate);
+          EXPECT_EQ(head.updates(), 2);
+        });
+}
+
+TEST_P(PartialFCPending, WhatIsNotFiniteOrTakenBackAddsNothing) {
+  const Case test{.rate = 0.3};
+  const auto run = [&](auto extra) {
+    std::vector<std::vector<float>> result;
+    run_ranks(2, [&](Communicator& comm) {
+      ThreadTeam team(1);
+      PartialFC head = GetParam().layer(options_of(test), comm, team);
+      forward(head, 0, comm.rank());
+      extra(head, comm.rank());
+      head.update(kRate);
+      if (comm.rank() == 0) result = records(head, team);
+    });
+    return result;
+  };
+  const auto alone = run([](PartialFC&, int) {});
+  EXPECT_EQ(alone, run([](PartialFC& head, int rank) {
+              EXPECT_FALSE(forward(head, 1, rank, rank == 1 ? NAN : 0).finite);
+              head.drop_last();  // there is no last one: the one before it stays
+            }));
+  EXPECT_EQ(alone, run([](PartialFC& head, int rank) {
+              forward(head, 1, rank);
+              head.drop_last();
+            }));
+  EXPECT_NE(alone, run([](PartialFC& head, int rank) { forward(head, 1, rank); }));
+}
+
+TEST_P(PartialFCPending, WithoutAForwardNothingIsUpdated) {
+  run_ranks(1, [&](Communicator& comm) {
+    ThreadTeam team(1);
+    PartialFC head = GetParam().layer(options_of(Case{}), comm, team);
+    head.update(kRate);
+    forward(head, 0, 0);
+    head.drop_last();
+    head.update(kRate);
+    EXPECT_EQ(head.updates(), 0);
+  });
+}
+
+TEST_P(PartialFCPending, AnUpdateBesideOtherWorkIsTheSame) {
+  const auto run = [&](bool beside) {
+    std::vector<std::vector<float>> result;
+    run_ranks(1, [&](Communicator& comm) {
+      ThreadTeam team(2);
+      PartialFC head = GetParam().layer(options_of(Case{.rate = 0.4}), comm, team);
+      for (int step = 0; step < 5; ++step) {
+        forward(head, step, 0);
+        Request update = head.begin_update(kRate);
+        if (!beside) update.wait();
+      }  // forward() waits for the update before it, as the request's end does
+      result = records(head, team);
+    });
+    return result;
+  };
+  EXPECT_EQ(run(true), run(false));
+}
+
+// A store of files in whose memory the rows of one step just fit: a row that stayed pinned would end the next step.
+class PartialFCFewFrames : public testing::Test {
+ protected:
+  PartialFCFewFrames() {
+    const Case test{.rate = 0.2};
+    options_ = options_of(test);
+    for (int step = 0; step < kSteps; ++step) steps_with(nullptr);
+    options_.file_store = FileStoreOptions{.folder = folder_.path(), .memory_bytes = most_active_ * 4096};
+  }
+
+  // between(head, step), then the step's forward and update.
+  std::vector<std::vector<float>> steps_with(const std::function<void(PartialFC&, int)>& between) {
+    std::vector<std::vector<float>> result;
+    run_ranks(1, [&](Communicator& comm) {
+      ThreadTeam team(2);
+      PartialFC head(options_, comm, team);
+      for (int step = 0; step < kSteps; ++step) {
+        if (between) between(head, step);
+        Matrix<float> dx(8, options_.dim);
+        const StepResult result = head.forward(step, random_features(8, options_.dim, step).view(),
+                                               random_labels(8, options_.num_classes, step), dx.view());
+        most_active_ = std::max(most_active_, result.active);
+        head.update(kRate);
+      }
+      for (int64_t position = 0; position < options_.num_classes; ++position)
+        result.push_back(record_of(head, position, team));
+    });
+    return result;
+  }
+
+  static constexpr int kSteps = 4;
+  const ScratchFolder folder_;
+  PartialFCOptions options_;
+  int64_t most_active_ = 0;
+};
+
+TEST_F(PartialFCFewFrames, AStepThatIsNotFiniteLeavesNothingPinned) {
+  const auto plain = steps_with(nullptr);
+  EXPECT_EQ(
+      plain, steps_with([&](PartialFC& head, int step) {
+        Matrix<float> x = random_features(8, options_.dim, 50 + step), dx(8, options_.dim);
+        x(2, 2) = NAN;
+        EXPECT_FALSE(
+            head.forward(step, x.view(), random_labels(8, options_.num_classes, step), dx.view()).finite);
+        std::vector<int64_t> slots(head.store().rows_alive());
+        std::iota(slots.begin(), slots.end(), int64_t{0});
+        std::vector<std::byte> records(slots.size() * head.store().layout().bytes());
+        ThreadTeam team(1);
+        head.store().read_records(slots, records, team);  // as a checkpoint does
+      }));
+}
+
+TEST_F(PartialFCFewFrames, AForwardThatThrewLeavesNothingPinned) {
+  const auto plain = steps_with(nullptr);
+  EXPECT_EQ(plain, steps_with([&](PartialFC& head, int step) {
+              Matrix<float> x = random_features(8, options_.dim, 50 + step), dx(8, options_.dim);
+              auto labels = random_labels(8, options_.num_classes, step);
+              labels[7] = options_.num_classes;
+              EXPECT_THROW(head.forward(step, x.view(), labels, dx.view()), Error);
+            }));
+}
+
+}  // namespace
+}  // namespace partialfc
