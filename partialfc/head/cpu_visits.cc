@@ -51,7 +51,7 @@ CpuVisits::CpuVisits(const PartialFCOptions& options, const RankShare& share, Th
       store_(make_store(options, ClassPlacement(options.num_classes, options.seed), share.blocks)),
       activation_(ClassPlacement(options.num_classes, options.seed), share.blocks, options.sample_rate,
                   options.seed),
-      update_(options, store_->layout(), team),
+      second_visit_(options, store_->layout(), team),
       mine_(options.max_batch * (options.dim + 2)),
       all_(mine_.size() * share.ranks),
       u_(team.size()),
@@ -311,13 +311,15 @@ void CpuVisits::drop_last() {
   release(std::move(forward), false);
 }
 
+void CpuVisits::update(const UpdateStep& step) {
+  const TraceSpan span("head.update");
+  second_visit_(pending_, step, observer_);
+  for (auto& forward : pending_) release(std::move(forward), true);
+  pending_.clear();
+}
+
 Request CpuVisits::begin_update(const UpdateStep& step) {
-  update_thread_.add(TaskThreads::Order::kInTurn, [this, step] {
-    const TraceSpan span("head.update");
-    update_(pending_, step, observer_);
-    for (auto& forward : pending_) release(std::move(forward), true);
-    pending_.clear();
-  });
+  update_thread_.add(TaskThreads::Order::kInTurn, [this, step] { update(step); });
   return Request(std::make_unique<UpdateUnderWay>(update_thread_));
 }
 

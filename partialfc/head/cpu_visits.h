@@ -32,6 +32,7 @@ class CpuVisits final : public Visits {
                         MatrixView<float> gradients) override;
   void drop_last() override;
   bool is_pending() const override { return !pending_.empty(); }
+  void update(const UpdateStep& step) override;
   Request begin_update(const UpdateStep& step) override;
 
  private:
@@ -46,7 +47,7 @@ class CpuVisits final : public Visits {
   ThreadTeam& team_;
   const std::unique_ptr<HostCenterStore> store_;
   ClassActivation activation_;
-  CpuUpdate update_;
+  CpuUpdate second_visit_;
   RowObserver* observer_ = nullptr;
 
   std::vector<std::unique_ptr<CpuForward>> pending_;  // oldest first

@@ -102,14 +102,14 @@ bool PartialFC::reduce_sums(StepResult& result) {
 }
 
 void PartialFC::update(double learning_rate, double gradient_scale) {
-  begin_update(learning_rate, gradient_scale).wait();
+  if (!visits_->is_pending()) return;
+  visits_->update({.learning_rate = learning_rate, .t = ++updates_, .gradient_scale = gradient_scale});
 }
 
 Request PartialFC::begin_update(double learning_rate, double gradient_scale) {
   if (!visits_->is_pending()) return {};
-  ++updates_;
   return visits_->begin_update(
-      {.learning_rate = learning_rate, .t = updates_, .gradient_scale = gradient_scale});
+      {.learning_rate = learning_rate, .t = ++updates_, .gradient_scale = gradient_scale});
 }
 
 void PartialFC::drop_last() { visits_->drop_last(); }

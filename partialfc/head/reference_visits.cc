@@ -190,6 +190,11 @@ class ReferenceVisits final : public Visits {
   }
 
   Request begin_update(const UpdateStep& step) override {
+    update(step);
+    return {};
+  }
+
+  void update(const UpdateStep& step) override {
     std::map<int64_t, std::pair<Vector, Vector>> rows;  // slot → center, gradient
     for (Forward& f : pending_) {
       std::vector<Vector> gradients(f.w.size(), Vector(options_.dim));  // by the unit center
@@ -211,7 +216,6 @@ class ReferenceVisits final : public Visits {
     for (const auto& [slot, row] : rows) step_row(step, slot, row.second);
     pending_.clear();
     has_last_ = false;
-    return {};
   }
 
  private:

@@ -74,8 +74,10 @@ class Visits {
     int64_t t = 1;              // number of this update, from 1
     double gradient_scale = 1;  // factor of all gradients
   };
-  // Second visit: steps the rows of all that is pending, which then is no more. The rows and everything pending belong to
-  // the update until the request has been waited for; pack() waits by itself.
+  // Second visit: steps the rows of all that is pending, which then is no more.
+  virtual void update(const UpdateStep& step) = 0;
+  // The same beside what the caller does next. The rows and everything pending belong to the update until the request has
+  // been waited for; pack() waits by itself.
   virtual Request begin_update(const UpdateStep& step) = 0;
 };
 
