@@ -10,7 +10,8 @@ namespace partialfc {
 CpuUpdate::CpuUpdate(const PartialFCOptions& options, const RecordLayout& layout, ThreadTeam& team)
     : options_(options), layout_(layout), team_(team), work_(team.size()) {
   for (Work& work : work_) {
-    work.gradients.resize(kGroup, padded_stride(options.dim));
+    work.gradients =
+        ReservedMemory(kGroup * padded_stride(options.dim) * sizeof(float), ReservedMemory::Pages::kHuge);
     work.record.resize(layout.numbers());
   }
 }
@@ -57,7 +58,7 @@ void CpuUpdate::make_gradients(CpuForward& forward, int thread, Use use) {
       const Range following{group.last, std::min(group.last + kGroup, end)};
       RowPrefetch next(forward.records_of(following), layout_.bytes(),
                        arithmetic.prefetch_calls(group.size()));
-      const MatrixView<float> gradients{work.gradients.data(), group.size(), dim, padded_stride(dim)};
+      const MatrixView<float> gradients{work.gradients.as<float>(), group.size(), dim, padded_stride(dim)};
       arithmetic.gradients(place, {first - classes.first, group.last - classes.first}, gradients, next);
       for (const Target& target : forward.active.targets_of(group))
         add_scaled(static_cast<float>(target.coefficient) * forward.inverse_norms[target.active],

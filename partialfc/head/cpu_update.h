@@ -26,7 +26,7 @@ class CpuUpdate {
       64;  // rows whose gradients are made before they step: still in the cache then
 
   struct Work {                 // of a thread
-    Matrix<float> gradients;    // (kGroup, padded_stride(D))
+    ReservedMemory gradients;   // float (kGroup, padded_stride(D))
     std::vector<float> record;  // (numbers of a record)
     std::vector<float> sums;    // (N), of tiles that are computed again
   };
