@@ -8,8 +8,8 @@
 
 #include "partialfc/base/error.h"
 
-#define PFC_AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16,aes,vaes")))
-#define PFC_AMX __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16,aes,vaes,amx-tile,amx-bf16")))
+#define PFC_AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
+#define PFC_AMX __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16,amx-tile,amx-bf16")))
 
 namespace partialfc {
 
@@ -26,7 +26,7 @@ bool system_grants_tiles() {
 BFloat16Unit find_unit() {
   __builtin_cpu_init();
   if (!__builtin_cpu_supports("avx512bf16") || !__builtin_cpu_supports("avx512bw") ||
-      !__builtin_cpu_supports("avx512vl") || !__builtin_cpu_supports("vaes"))
+      !__builtin_cpu_supports("avx512vl"))
     return BFloat16Unit::kNone;
   unsigned a, b, c, d;
   asm volatile("cpuid" : "=a"(a), "=b"(b), "=c"(c), "=d"(d) : "a"(7), "c"(0));
@@ -201,18 +201,20 @@ PFC_AVX512 void to_float_avx512(const BFloat16* x, float* out, int64_t n) {
   for (; i < n; ++i) out[i] = to_float(x[i]);
 }
 
-// Random bits: the block of four words 4b … 4b + 3 is b, through four rounds of AES under the key, as in the ARS
-// generators of Salmon et al. (SC 2011), with fewer rounds: rounding needs no cryptography.
 PFC_AVX512 void round_stochastically_avx512(uint64_t key, const float* x, BFloat16* out, int64_t n) {
-  const __m512i round_key = _mm512_set1_epi64(static_cast<int64_t>(key));
-  const __m512i lanes = _mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0);
+  const __m256i low = _mm256_set1_epi32(static_cast<int>(key)),
+                high = _mm256_set1_epi32(static_cast<int>(key >> 32));
+  const __m256i lanes = _mm256_add_epi32(low, _mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0));
   for (int64_t i = 0; i < n; i += kSide) {
     const auto mask = static_cast<__mmask16>(n - i >= kSide ? 0xffff : (1u << (n - i)) - 1);
-    __m512i bits = _mm512_add_epi32(_mm512_set1_epi32(static_cast<int>(i / 4)), lanes);
-    bits = _mm512_xor_si512(bits, round_key);
-    for (int round = 0; round < 4; ++round) bits = _mm512_aesenc_epi128(bits, round_key);
+    __m256i bits = _mm256_add_epi32(lanes, _mm256_set1_epi32(static_cast<int>(i / 2)));  // as rounding_bits()
+    bits = _mm256_xor_si256(bits, _mm256_srli_epi32(bits, 16));
+    bits = _mm256_mullo_epi32(bits, _mm256_set1_epi32(0x7feb352d));
+    bits = _mm256_xor_si256(bits, _mm256_srli_epi32(bits, 15));
+    bits = _mm256_mullo_epi32(bits, _mm256_set1_epi32(static_cast<int>(0x846ca68bu)));
+    bits = _mm256_xor_si256(_mm256_xor_si256(bits, _mm256_srli_epi32(bits, 16)), high);
     const __m512i number = _mm512_castps_si512(_mm512_maskz_loadu_ps(mask, x + i));
-    const __m512i moved = _mm512_add_epi32(number, _mm512_srli_epi32(bits, 16));
+    const __m512i moved = _mm512_add_epi32(number, _mm512_cvtepu16_epi32(bits));
     _mm256_mask_storeu_epi16(out + i, mask, _mm512_cvtepi32_epi16(_mm512_srli_epi32(moved, 16)));
   }
 }

@@ -38,7 +38,7 @@ void interleave(const BFloat16* x, const BFloat16* y, BFloat16* pairs, int64_t n
 void transpose_to_bfloat16(MatrixView<const float> a, MatrixView<BFloat16> out);
 // out_i ← x_i
 void to_float(const BFloat16* x, float* out, int64_t n);
-// out_i ← x_i, rounded up or down at random so that the mean is x_i: the random bits are a function of (key, i) alone.
+// out_i ← x_i, rounded at random (stochastic_rounding.h)
 void round_stochastically(uint64_t key, const float* x, BFloat16* out, int64_t n);
 
 // Σ x_i y_i and Σ x_i², summed in float32

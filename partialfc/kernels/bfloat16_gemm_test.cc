@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "partialfc/base/random.h"
+#include "partialfc/kernels/stochastic_rounding.h"
 
 namespace partialfc {
 namespace {
@@ -97,6 +98,19 @@ TEST_F(BFloat16Operands, StochasticRoundingIsBetweenTheNeighboursAndRightOnTheMe
   }
   // A draw is off by up to a step of 2^-7 with a standard deviation of at most half of it: five of the mean's.
   for (int64_t i = 0; i < n; ++i) EXPECT_NEAR(sum[i] / kDraws, 0, 5 * 0x1p-8 / std::sqrt(kDraws)) << i;
+}
+
+TEST_F(BFloat16Operands, StochasticRoundingHasTheBitsOfTheReference) {
+  for (const int64_t n : {1, 2, 15, 16, 17, 31, 32, 100, 1000})
+    for (const uint64_t key : {uint64_t{0}, mix(3, 4), ~uint64_t{0}}) {
+      std::vector<float> x(n);
+      for (int64_t i = 0; i < n; ++i)
+        x[i] = (i % 3 == 0 ? -1.0f : 1.0f) * (0.1f + static_cast<float>(i) / 777);
+      std::vector<BFloat16> got(n), expected(n);
+      round_stochastically(key, x.data(), got.data(), n);
+      reference::round_stochastically(key, x.data(), expected.data(), n);
+      for (int64_t i = 0; i < n; ++i) ASSERT_EQ(got[i].bits, expected[i].bits) << n << ", " << i;
+    }
 }
 
 TEST_F(BFloat16Operands, StochasticRoundingDependsOnKeyAndPlaceAlone) {
