@@ -30,6 +30,9 @@ class ClassPlacement {
   int64_t position_of(int64_t class_id) const { return permutation_(class_id); }
   int64_t class_at(int64_t position) const { return permutation_.inverse(position); }
 
+  // From class ids to positions.
+  const RandomPermutation& permutation() const { return permutation_; }
+
   // Positions of block `block`.
   Range positions_of_block(int64_t block) const { return part_of(num_classes_, num_blocks_, block); }
   // Positions of a contiguous range of blocks.

@@ -36,7 +36,7 @@ int64_t ClassSampler::share_of(Range positions) const {
 
 void ClassSampler::sample(int64_t step, Range blocks, std::span<const int64_t> positives,
                           std::vector<int64_t>& active, ThreadTeam& team) const {
-  if (total_ == placement_.num_classes()) {
+  if (takes_all()) {
     const Range all = placement_.positions_of_blocks(blocks);
     active.resize(all.size());
     std::iota(active.begin(), active.end(), all.first);
@@ -63,8 +63,7 @@ void ClassSampler::fill_block(int64_t step, int64_t block, std::span<const int64
   auto out = std::copy(positives.begin(), positives.end(), active.begin());
   if (out == active.end()) return;
   const Range positions = placement_.positions_of_block(block);
-  const RandomPermutation draw(positions.size(),
-                               mix(mix(seed_, static_cast<uint64_t>(step)), static_cast<uint64_t>(block)));
+  const RandomPermutation draw(positions.size(), mix(key_of_step(step), static_cast<uint64_t>(block)));
   for (int64_t i = 0; out != active.end(); ++i) {
     const int64_t position = positions.first + draw(i);
     if (!std::binary_search(positives.begin(), positives.end(), position)) *out++ = position;

@@ -25,8 +25,15 @@ class ClassSampler {
   void sample(int64_t step, Range blocks, std::span<const int64_t> positives, std::vector<int64_t>& active,
               ThreadTeam& team) const;
 
- private:
+  bool takes_all() const {
+    return total_ == placement_.num_classes();
+  }  // whether every class is active in every step
+  // How many classes of these positions, a block's, are active at least.
   int64_t share_of(Range positions) const;
+  // What a block's draw is keyed by, mixed with the block's number.
+  uint64_t key_of_step(int64_t step) const { return mix(seed_, static_cast<uint64_t>(step)); }
+
+ private:
   void fill_block(int64_t step, int64_t block, std::span<const int64_t> positives,
                   std::span<int64_t> active) const;
 
