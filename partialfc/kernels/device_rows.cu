@@ -1,0 +1,341 @@
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "partialfc/base/random.h"
+#include "partialfc/device/block.h"
+#include "partialfc/kernels/device_rows.h"
+#include "partialfc/kernels/stochastic_rounding.h"
+
+namespace partialfc {
+
+namespace {
+
+constexpr int kWarps = 8;  // of a block; a row is a warp's
+constexpr int kThreads = kWarps * kWarp;
+
+unsigned blocks_of_rows(int64_t rows) { return static_cast<unsigned>((rows + kWarps - 1) / kWarps); }
+
+__device__ inline int64_t row_of_warp() { return int64_t{blockIdx.x} * kWarps + threadIdx.x / kWarp; }
+
+// The number that lane 0 reads, for all lanes.
+template <class N>
+__device__ N broadcast_load(const N* place) {
+  N value{};
+  if (threadIdx.x % kWarp == 0) value = *place;
+  return __shfl_sync(kAllLanes, value, 0);
+}
+
+// kSize numbers at once: 16 bytes, or one number where rows are not aligned.
+template <class T, int kSize>
+__device__ void load(const T* from, float (&to)[kSize]) {
+  if constexpr (kSize == 1) {
+    to[0] = to_float(*from);
+  } else {
+    const auto vector = *reinterpret_cast<const Vector<T>*>(from);
+    for (int i = 0; i < kSize; ++i) to[i] = to_float(vector.values[i]);
+  }
+}
+
+template <class T, int kSize>
+__global__ void gather(DeviceRecords<const T> records, const int32_t* slots, int64_t rows, T* centers,
+                       int64_t stride, float* inverse_norms, int32_t* not_finite) {
+  const int64_t j = row_of_warp();
+  if (j >= rows) return;
+  const int lane = threadIdx.x % kWarp;
+  const int32_t slot = broadcast_load(slots + j);
+  T* const center = centers + j * stride;
+  if (slot < 0) {
+    for (int64_t d = lane; d < stride; d += kWarp) center[d] = T{};
+    if (lane == 0) inverse_norms[j] = 0;
+    return;
+  }
+  const T* const record = records.address + slot * records.numbers;
+  float squares = 0;
+  for (int64_t d = lane * kSize; d < records.dim; d += kWarp * kSize) {
+    if constexpr (kSize == 1) {
+      center[d] = record[d];
+      squares += to_float(record[d]) * to_float(record[d]);
+    } else {
+      const auto vector = *reinterpret_cast<const Vector<T>*>(record + d);
+      *reinterpret_cast<Vector<T>*>(center + d) = vector;
+      for (int i = 0; i < kSize; ++i) squares += to_float(vector.values[i]) * to_float(vector.values[i]);
+    }
+  }
+  for (int64_t d = records.dim + lane; d < stride; d += kWarp) center[d] = T{};
+  squares = warp_sum(squares);
+  if (lane != 0) return;
+  inverse_norms[j] = 1 / fmaxf(sqrtf(squares), kNormEpsilon);
+  if (!isfinite(squares)) *not_finite = 1;
+}
+
+struct StepArguments {
+  RowStep step;
+  float learning_rate, m_correction, v_correction;
+  const int32_t* slots;
+  int64_t rows;
+  const float* inverse_norms;
+  const float* gradients;
+  int64_t gradient_stride;
+  const int32_t *positive_of, *first_sample, *samples;
+  const float* coefficients;
+  const float* features;
+  int64_t feature_stride;
+  uint64_t rounding_key;
+  int64_t first_position;
+  uint8_t* changed;
+};
+
+// gradient of numbers d … of row j, with the terms of its targets: those of positive k, −1 for none.
+template <int kSize>
+__device__ void load_gradient(const StepArguments& a, int64_t j, int64_t d, int k, float inverse_norm,
+                              float (&gradient)[kSize]) {
+  const float* const row = a.gradients + j * a.gradient_stride + d;
+  if constexpr (kSize == 1) {
+    gradient[0] = *row;
+  } else {
+    for (int i = 0; i < kSize; i += 4) {
+      const auto vector = *reinterpret_cast<const Vector<float>*>(row + i);
+      for (int e = 0; e < 4; ++e) gradient[i + e] = vector.values[e];
+    }
+  }
+  if (k < 0) return;
+  for (int i = a.first_sample[k]; i < a.first_sample[k + 1]; ++i) {
+    const int n = a.samples[i];
+    const float coefficient = a.coefficients[n] * inverse_norm;
+    for (int e = 0; e < kSize; ++e) gradient[e] += coefficient * a.features[n * a.feature_stride + d + e];
+  }
+}
+
+// Places of a record: number i ← the value, rounded at random where T is bfloat16.
+template <class T, int kSize>
+__device__ void store(const float (&values)[kSize], T* record, int64_t place, uint64_t key) {
+  if constexpr (std::is_same_v<T, float>) {
+    if constexpr (kSize == 1) {
+      record[place] = values[0];
+    } else {
+      Vector<float> vector;
+      for (int e = 0; e < kSize; ++e) vector.values[e] = values[e];
+      *reinterpret_cast<Vector<float>*>(record + place) = vector;
+    }
+  } else if constexpr (kSize == 1) {
+    const uint32_t bits = rounding_bits(key, static_cast<uint32_t>(place / 2));
+    record[place] = round_with(place % 2 == 0 ? bits & 0xffffu : bits >> 16, values[0]);
+  } else {
+    Vector<T> vector;
+    for (int e = 0; e < kSize; e += 2) {
+      const uint32_t bits = rounding_bits(key, static_cast<uint32_t>((place + e) / 2));
+      vector.values[e] = round_with(bits & 0xffffu, values[e]);
+      vector.values[e + 1] = round_with(bits >> 16, values[e + 1]);
+    }
+    *reinterpret_cast<Vector<T>*>(record + place) = vector;
+  }
+}
+
+// One number's step. gradient: ∂ŵ/‖w‖; along: the share of w in it, which ∂w has not.
+template <bool kAdamW>
+__device__ void step_number(const StepArguments& a, float gradient, float along, float& w, float& m,
+                            float& v) {
+  const OptimizerOptions& o = a.step.optimizer;
+  const float g = a.step.gradient_scale * (gradient - along * w);
+  if constexpr (kAdamW) {
+    m = o.beta1 * m + (1 - o.beta1) * g;
+    v = o.beta2 * v + (1 - o.beta2) * g * g;
+    const float direction = m * a.m_correction / (sqrtf(v * a.v_correction) + o.epsilon);
+    w -= a.learning_rate * (direction + o.weight_decay * w);
+  } else {
+    m = o.momentum * m + (g + o.weight_decay * w);
+    w -= a.learning_rate * m;
+  }
+}
+
+// kVectors > 0: a lane keeps its part of a row in registers, kVectors · kSize numbers; 0: rows of any length are read twice.
+template <class T, int kSize, int kVectors, bool kAdamW>
+__global__ void step(DeviceRecords<T> records, StepArguments a) {
+  const int64_t j = row_of_warp();
+  if (j >= a.rows) return;
+  const int lane = threadIdx.x % kWarp;
+  const int32_t slot = broadcast_load(a.slots + j);
+  if (slot < 0) return;
+  const float inverse_norm = broadcast_load(a.inverse_norms + j);
+  const int k = broadcast_load(a.positive_of + j);
+  const int64_t dim = records.dim;
+  T* const record = records.address + slot * records.numbers;
+
+  constexpr int kKept = kVectors > 0 ? kVectors : 1;
+  float gradient[kKept][kSize], w[kKept][kSize];
+  float dot = 0;
+  const auto load_part = [&](int part, int64_t d) {
+    load_gradient(a, j, d, k, inverse_norm, gradient[part]);
+    load<T, kSize>(record + d, w[part]);
+  };
+  const auto add_to_dot = [&](int part) {
+    for (int e = 0; e < kSize; ++e) dot += gradient[part][e] * w[part][e];
+  };
+  if constexpr (kVectors > 0) {
+#pragma unroll
+    for (int part = 0; part < kVectors; ++part) {
+      const int64_t d = (part * kWarp + lane) * kSize;
+      if (d >= dim) continue;
+      load_part(part, d);
+      add_to_dot(part);
+    }
+  } else {
+    for (int64_t d = lane * kSize; d < dim; d += kWarp * kSize) {
+      load_part(0, d);
+      add_to_dot(0);
+    }
+  }
+  dot = warp_sum(dot);
+  const float along = inverse_norm >= 1 / kNormEpsilon ? 0 : dot * inverse_norm * inverse_norm;
+  const uint64_t key = mix(a.rounding_key, static_cast<uint64_t>(a.first_position + slot));
+  const auto step_part = [&](int part, int64_t d) {
+    float m[kSize], v[kSize];
+    load<T, kSize>(record + dim + d, m);
+    if constexpr (kAdamW) load<T, kSize>(record + 2 * dim + d, v);
+    for (int e = 0; e < kSize; ++e) step_number<kAdamW>(a, gradient[part][e], along, w[part][e], m[e], v[e]);
+    store<T, kSize>(w[part], record, d, key);
+    store<T, kSize>(m, record, dim + d, key);
+    if constexpr (kAdamW) store<T, kSize>(v, record, 2 * dim + d, key);
+  };
+  if constexpr (kVectors > 0) {
+#pragma unroll
+    for (int part = 0; part < kVectors; ++part) {
+      const int64_t d = (part * kWarp + lane) * kSize;
+      if (d < dim) step_part(part, d);
+    }
+  } else {
+    for (int64_t d = lane * kSize; d < dim; d += kWarp * kSize) {
+      load_part(0, d);
+      step_part(0, d);
+    }
+  }
+  if (lane == 0) a.changed[slot] = 1;
+}
+
+// Two of four numbers from two words, as fill_normal.cc has it.
+__device__ inline void normal_pair(uint32_t first_word, uint32_t second_word, float sigma, float& first,
+                                   float& second) {
+  const float u = (static_cast<float>(first_word >> 8) + 1) * 0x1.0p-24f;
+  const float radius = sigma * sqrtf(-2 * logf(u));
+  const float angle = static_cast<float>(static_cast<int32_t>(second_word) >> 8) *
+                      (std::numbers::pi_v<float> / 4 * 0x1.0p-23f);
+  const float cosine = (first_word & 2) != 0 ? -radius * cosf(angle) : radius * cosf(angle);
+  const float sine = radius * sinf(angle);
+  const bool swap = (first_word & 1) != 0;
+  first = swap ? sine : cosine;
+  second = swap ? cosine : sine;
+}
+
+template <class T>
+__device__ T from_float(float x) {
+  if constexpr (std::is_same_v<T, float>)
+    return x;
+  else
+    return to_bfloat16(x);
+}
+
+template <class T>
+__global__ void draw(DeviceRecords<T> records, int64_t rows, RandomPermutation placement,
+                     int64_t first_position, uint64_t key, float sigma) {
+  const int64_t slot = row_of_warp();
+  if (slot >= rows) return;
+  const int lane = threadIdx.x % kWarp;
+  T* const record = records.address + slot * records.numbers;
+  const auto class_id = static_cast<uint64_t>(placement.inverse(first_position + slot));
+  for (int64_t d = lane * 4; d < records.dim; d += kWarp * 4) {
+    const auto words = philox(key, static_cast<uint64_t>(d / 4), class_id);
+    float numbers[4];
+    normal_pair(words[0], words[1], sigma, numbers[0], numbers[1]);
+    normal_pair(words[2], words[3], sigma, numbers[2], numbers[3]);
+    for (int e = 0; e < 4; ++e)
+      if (d + e < records.dim) record[d + e] = from_float<T>(numbers[e]);
+  }
+  for (int64_t i = records.dim + lane; i < records.numbers; i += kWarp) record[i] = T{};
+}
+
+// Whether rows can be moved 16 bytes at a time.
+template <class T>
+bool is_aligned(int64_t dim, int64_t numbers) {
+  constexpr int64_t kSize = Vector<T>::kSize;
+  return dim % kSize == 0 && numbers % kSize == 0;
+}
+
+}  // namespace
+
+template <class T>
+void gather_centers(DeviceRecords<const T> records, DeviceSpan<const int32_t> slots, DeviceMatrix<T> centers,
+                    DeviceSpan<float> inverse_norms, DeviceSpan<int32_t> not_finite, Stream& stream) {
+  PFC_CHECK(centers.rows == slots.size && inverse_norms.size == slots.size && centers.cols == records.dim);
+  const auto kernel =
+      is_aligned<T>(records.dim, records.numbers) ? gather<T, Vector<T>::kSize> : gather<T, 1>;
+  launch("gather_centers", kernel, blocks_of_rows(slots.size), kThreads, 0, stream, records, slots.address,
+         slots.size, centers.address, centers.stride, inverse_norms.address, not_finite.address);
+}
+
+template <class T>
+void step_rows(const RowStep& row_step, DeviceRecords<T> records, DeviceSpan<const int32_t> slots,
+               DeviceSpan<const float> inverse_norms, DeviceMatrix<const float> gradients,
+               const DeviceTargets& targets, uint64_t rounding_key, int64_t first_position,
+               DeviceSpan<uint8_t> changed, Stream& stream) {
+  PFC_CHECK(gradients.rows == slots.size && inverse_norms.size == slots.size &&
+            targets.positive_of.size == slots.size);
+  const OptimizerOptions& o = row_step.optimizer;
+  const auto t = static_cast<double>(row_step.t);
+  const StepArguments arguments{.step = row_step,
+                                .learning_rate = static_cast<float>(row_step.learning_rate),
+                                .m_correction = static_cast<float>(1 / (1 - std::pow(double{o.beta1}, t))),
+                                .v_correction = static_cast<float>(1 / (1 - std::pow(double{o.beta2}, t))),
+                                .slots = slots.address,
+                                .rows = slots.size,
+                                .inverse_norms = inverse_norms.address,
+                                .gradients = gradients.address,
+                                .gradient_stride = gradients.stride,
+                                .positive_of = targets.positive_of.address,
+                                .first_sample = targets.first_sample.address,
+                                .samples = targets.samples.address,
+                                .coefficients = targets.coefficients.address,
+                                .features = targets.features.address,
+                                .feature_stride = targets.features.stride,
+                                .rounding_key = rounding_key,
+                                .first_position = first_position,
+                                .changed = changed.address};
+  constexpr int kSize = Vector<T>::kSize;
+  const auto run = [&](auto kernel) {
+    launch("step_rows", kernel, blocks_of_rows(slots.size), kThreads, 0, stream, records, arguments);
+  };
+  const auto run_for = [&]<bool kAdamW>() {
+    const bool aligned = is_aligned<T>(records.dim, records.numbers) && gradients.stride % 4 == 0;
+    if (aligned && records.dim <= 2 * kSize * kWarp)
+      run(step<T, kSize, 2, kAdamW>);
+    else if (aligned && records.dim <= 4 * kSize * kWarp)
+      run(step<T, kSize, 4, kAdamW>);
+    else
+      run(step<T, 1, 0, kAdamW>);
+  };
+  if (o.kind == OptimizerOptions::Kind::kAdamW)
+    run_for.template operator()<true>();
+  else
+    run_for.template operator()<false>();
+}
+
+template <class T>
+void draw_rows(DeviceRecords<T> records, int64_t rows, const RandomPermutation& placement,
+               int64_t first_position, uint64_t key, float sigma, Stream& stream) {
+  launch("draw_rows", draw<T>, blocks_of_rows(rows), kThreads, 0, stream, records, rows, placement,
+         first_position, key, sigma);
+}
+
+#define PFC_FOR_TYPE(T)                                                                                     \
+  template void gather_centers<T>(DeviceRecords<const T>, DeviceSpan<const int32_t>, DeviceMatrix<T>,       \
+                                  DeviceSpan<float>, DeviceSpan<int32_t>, Stream&);                         \
+  template void step_rows<T>(const RowStep&, DeviceRecords<T>, DeviceSpan<const int32_t>,                   \
+                             DeviceSpan<const float>, DeviceMatrix<const float>, const DeviceTargets&,      \
+                             uint64_t, int64_t, DeviceSpan<uint8_t>, Stream&);                              \
+  template void draw_rows<T>(DeviceRecords<T>, int64_t, const RandomPermutation&, int64_t, uint64_t, float, \
+                             Stream&);
+PFC_FOR_TYPE(float)
+PFC_FOR_TYPE(BFloat16)
+#undef PFC_FOR_TYPE
+
+}  // namespace partialfc
