@@ -1,5 +1,4 @@
-// Runs the conformance suite under mpirun: mpirun -np R mpi_conformance. Status 0 if all checks
-// pass on all ranks.
+// Runs the conformance suite under mpirun: mpirun -np R mpi_conformance. Status 0 if all checks pass on all ranks.
 #include <fmt/core.h>
 
 #include <cstdio>
