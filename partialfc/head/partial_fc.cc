@@ -7,6 +7,7 @@
 
 #include "partialfc/base/error.h"
 #include "partialfc/base/radix_sort.h"
+#include "partialfc/head/options_agreement.h"
 #include "partialfc/head/partial_fc_step.h"
 #include "partialfc/kernels/center_rows.h"
 #include "partialfc/kernels/vector_ops.h"
@@ -23,7 +24,7 @@ float fixed_shift(float s) { return std::max(0.0f, s - 64); }
 }  // namespace
 
 PartialFC::PartialFC(const PartialFCOptions& options, Communicator& comm, ThreadTeam& team)
-    : options_(options),
+    : options_(agreed(options, comm)),
       comm_(comm),
       team_(team),
       placement_(options.num_classes, options.seed),
