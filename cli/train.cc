@@ -15,6 +15,7 @@
 #include "partialfc/base/error.h"
 #include "partialfc/base/file.h"
 #include "partialfc/base/trace.h"
+#include "partialfc/comm/agreement.h"
 #include "partialfc/comm/gather_texts.h"
 #include "trainer/recipe.h"
 #include "trainer/trainer.h"
@@ -86,9 +87,12 @@ int train(const TrainArguments& arguments, const std::vector<std::string>& rest)
     if (!arguments.precision.empty()) overrides.push_back("train.precision=" + arguments.precision);
     const Recipe recipe = read_recipe(arguments.recipe, overrides);
     const std::filesystem::path output = output_folder(arguments.recipe, arguments.output);
+    require_agreement(world,
+                      std::vector<NamedValue>{{"--trace", arguments.trace.empty() ? "not given" : "given"}},
+                      "give all ranks the same options");
     const std::string launch_id = variable_or_empty(kLaunchVariable);
     const StartMode start = start_of(arguments, output, launch_id, world);
-    if (start != StartMode::kResume) refuse_to_replace_recipe(arguments.recipe, output);
+    if (start != StartMode::kResume && world.rank() == 0) refuse_to_replace_recipe(arguments.recipe, output);
     const std::unique_ptr<Trace> trace = begin_trace(arguments.trace, world);
     Trainer trainer(recipe, world,
                     {.output = output,

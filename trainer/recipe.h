@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "partialfc/comm/agreement.h"
 #include "partialfc/data/augment.h"
 #include "partialfc/models/backbones.h"
 #include "trainer/schedule.h"
@@ -92,6 +93,10 @@ Recipe parse_recipe(const std::string& toml, const std::string& where,
 
 // The recipe as TOML, every field with its value: what a run folder keeps.
 std::string to_toml(const Recipe& recipe);
+
+// What all ranks of a run must have alike: every key with its value, as in to_toml(), but paths and what a host may
+// decide for itself (Limits::per_host); of verification.packs the names.
+std::vector<NamedValue> shared_values(const Recipe& recipe);
 
 // Every key with its default and what it means, one a line.
 std::string recipe_help();

@@ -1,5 +1,5 @@
-// The list of a recipe's fields: visit(name, field, limits, help) for each. Limits of numbers are inclusive; of strings,
-// the allowed values.
+// The list of a recipe's fields: visit(name, field, limits, help) for each. Limits of numbers are inclusive; of
+// strings, the allowed values. What is per_host, and what is a path, may differ between the ranks of a run.
 #pragma once
 
 #include <limits>
@@ -15,6 +15,7 @@ struct Limits {
   double high = std::numeric_limits<double>::infinity();
   std::vector<std::string> choices;
   bool is_path = false;
+  bool per_host = false;
 };
 
 template <class Recipe, class Visitor>
@@ -39,8 +40,10 @@ void for_each_field(Recipe& r, Visitor&& visit) {
   visit("data.cache", r.data.cache, one_of({"none", "ram"}),
         "ram: one copy of the .rec in the host's memory");
   visit("data.cache_folder", r.data.cache_folder, path, "ram: where, a file system in memory");
-  visit("data.threads", r.data.threads, Limits{0, 1024}, "loader threads a rank; 0: chosen from the cores");
-  visit("data.prefetch", r.data.prefetch, Limits{1, 1024}, "batches made ahead");
+  visit("data.threads", r.data.threads, Limits{.low = 0, .high = 1024, .per_host = true},
+        "loader threads a rank; 0: chosen from the cores");
+  visit("data.prefetch", r.data.prefetch, Limits{.low = 1, .high = 1024, .per_host = true},
+        "batches made ahead");
   visit("data.max_skipped", r.data.max_skipped, share,
         "share of unusable images above which training stops; 100 are always borne");
 
@@ -87,7 +90,8 @@ void for_each_field(Recipe& r, Visitor&& visit) {
   visit("head.precision", r.head.precision, one_of({"fp32", "bf16"}), "of products and stored centers");
   visit("head.store", r.head.store, one_of({"memory", "file"}), "where the centers are");
   visit("head.store_folder", r.head.store_folder, path, "file: of its working file; empty: the run's");
-  visit("head.store_memory", r.head.store_memory, Limits{1e-3, 1e6}, "file: GiB that a rank keeps in memory");
+  visit("head.store_memory", r.head.store_memory, Limits{.low = 1e-3, .high = 1e6, .per_host = true},
+        "file: GiB that a rank keeps in memory");
 
   visit("optimizer.name", r.optimizer.name, one_of({"sgd", "adamw"}), "of backbone and centers");
   visit("optimizer.learning_rate", r.optimizer.learning_rate, Limits{0, 1e3}, "highest of the schedule");
