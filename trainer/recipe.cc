@@ -7,6 +7,7 @@
 #include <concepts>
 #include <sstream>
 #include <type_traits>
+#include <utility>
 
 #include "partialfc/base/error.h"
 #include "partialfc/base/file.h"
@@ -96,6 +97,11 @@ void assign(const Value& value, const char* name, std::string& field, const Limi
     fail_usage("{}: {} = '{}': must be one of {}{}", value.origin.where, name, field,
                fmt::join(choices, ", "),
                nearest_name(field, choices).empty() ? "" : did_you_mean(field, choices));
+}
+
+template <class T>
+void assign(const Value& value, const char* name, std::optional<T>& field, const Limits& limits) {
+  assign(value, name, field.emplace(), limits);
 }
 
 void assign(const Value& value, const char* name, std::vector<int64_t>& field, const Limits& limits) {
@@ -189,6 +195,14 @@ toml::table parse_override(const std::string& override_text) {
   }
 }
 
+// The margin by name, and those values alone that it takes.
+void name_margin(Recipe& recipe) {
+  Recipe::Head& head = recipe.head;
+  MarginOptions named = named_options(resolve_margin(recipe.margin_options()));
+  head.margin = std::move(named.name);
+  head.m1 = named.m1, head.m2 = named.m2, head.m3 = named.m3;
+}
+
 void check_whole(const Recipe& recipe, const std::string& where) {
   if (recipe.data.source == "files" && recipe.data.path.empty())
     fail_usage("{}: data.path is missing: name a .rec file, a folder with a folder a class, or a list",
@@ -222,11 +236,21 @@ Recipe parse_recipe(const std::string& toml, const std::string& where,
     global_batch_given = global_batch_given || table.at_path("train.global_batch").node() != nullptr;
   };
   assign_all(parse_toml(toml, where), {where, base_folder});
-  for (const std::string& text : overrides)
-    assign_all(parse_override(text), {"--" + text, std::filesystem::current_path(), false});
+  std::vector<toml::table> changes;
+  for (const std::string& text : overrides) changes.push_back(parse_override(text));
+  if (std::ranges::any_of(changes,
+                          [](auto& table) { return table.at_path("head.margin").node() != nullptr; }))
+    recipe.head.m1 = recipe.head.m2 = recipe.head.m3 = std::nullopt;  // of the margin that the file has
+  for (size_t i = 0; i < changes.size(); ++i)
+    assign_all(changes[i], {"--" + overrides[i], std::filesystem::current_path(), false});
   if (recipe.train.batch_per_rank > 0 && !global_batch_given)
     recipe.train.global_batch = 0;  // not its default
   check_whole(recipe, where);
+  try {
+    name_margin(recipe);
+  } catch (const UsageError& error) {
+    fail_usage("{}: [head] {}", where, error.what());
+  }
   return recipe;
 }
 
@@ -243,6 +267,16 @@ BackboneOptions Recipe::backbone_options() const {
           .stages = backbone.stages,
           .depth = backbone.depth,
           .stem_stride = backbone.stem_stride};
+}
+
+MarginOptions Recipe::margin_options() const {
+  return {.name = head.margin,
+          .scale = static_cast<float>(head.scale),
+          .m1 = head.m1,
+          .m2 = head.m2,
+          .m3 = head.m3,
+          .detached = head.detached,
+          .filter_above = static_cast<float>(head.filter_above)};
 }
 
 namespace {
@@ -266,19 +300,27 @@ std::string toml_value(const StringMap& map) {
   for (const auto& [key, value] : map) entries.push_back(toml_value(key) + " = " + toml_value(value));
   return fmt::format("{{{}}}", fmt::join(entries, ", "));
 }
+template <class T>
+std::string toml_value(const std::optional<T>& value) {
+  return value ? toml_value(*value) : "";
+}
 
 }  // namespace
 
 std::string to_toml(const Recipe& recipe) {
+  Recipe named = recipe;
+  name_margin(named);
   std::string text, section;
-  for_each_field(recipe, [&](const std::string name, const auto& field, const Limits&, const char*) {
-    const size_t dot = name.find('.');
-    if (name.substr(0, dot) != section) {
-      section = name.substr(0, dot);
-      text += fmt::format("{}[{}]\n", text.empty() ? "" : "\n", section);
-    }
-    text += fmt::format("{} = {}\n", name.substr(dot + 1), toml_value(field));
-  });
+  for_each_field(std::as_const(named),
+                 [&](const std::string name, const auto& field, const Limits&, const char*) {
+                   const size_t dot = name.find('.');
+                   if (name.substr(0, dot) != section) {
+                     section = name.substr(0, dot);
+                     text += fmt::format("{}[{}]\n", text.empty() ? "" : "\n", section);
+                   }
+                   const std::string value = toml_value(field);
+                   if (!value.empty()) text += fmt::format("{} = {}\n", name.substr(dot + 1), value);
+                 });
   return text;
 }
 
@@ -288,7 +330,8 @@ std::string recipe_help() {
   for_each_field(recipe, [&](const char* name, const auto& field, const Limits& limits, const char* help) {
     const std::string choices =
         limits.choices.empty() ? "" : fmt::format(" [{}]", fmt::join(limits.choices, ", "));
-    text += fmt::format("  {:<30} {:<12} {}{}\n", name, toml_value(field), help, choices);
+    const std::string value = toml_value(field);
+    text += fmt::format("  {:<30} {:<12} {}{}\n", name, value.empty() ? "-" : value, help, choices);
   });
   return text;
 }

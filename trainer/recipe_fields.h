@@ -78,9 +78,11 @@ void for_each_field(Recipe& r, Visitor&& visit) {
 
   visit("head.sample_rate", r.head.sample_rate, Limits{1e-12, 1}, "share of the classes in a step");
   visit("head.scale", r.head.scale, Limits{1e-3, 1e4}, "s");
-  visit("head.m1", r.head.m1, Limits{1e-3, 16}, "multiplies the target's angle (SphereFace)");
-  visit("head.m2", r.head.m2, Limits{0, 3.14}, "added to the target's angle (ArcFace 0.5)");
-  visit("head.m3", r.head.m3, Limits{-1, 1}, "taken from the target's cosine (CosFace 0.4)");
+  visit("head.margin", r.head.margin, one_of(margin_names()),
+        "without: what m1, m2, m3 say; arcface where none of them is given");
+  visit("head.m1", r.head.m1, Limits{1e-3, 16}, "multiplies the target's angle; sphereface: 1.35");
+  visit("head.m2", r.head.m2, Limits{0, 3.14}, "added to the target's angle; arcface: 0.5");
+  visit("head.m3", r.head.m3, Limits{-1, 1}, "taken from the target's cosine; cosface: 0.4");
   visit("head.detached", r.head.detached, any, "margin without its derivative, as the PyTorch peer has it");
   visit("head.filter_above", r.head.filter_above, Limits{-1, 1},
         "negatives with a larger cosine are left out; 1: none");

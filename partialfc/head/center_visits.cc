@@ -15,7 +15,7 @@ namespace {
 // No cosine: above every filter, so that exp_sum_columns() leaves it out.
 constexpr float kFiltered = std::numeric_limits<float>::infinity();
 
-SoftmaxOptions softmax_options(const MarginOptions& margin) {
+SoftmaxOptions softmax_options(const Margin& margin) {
   SoftmaxOptions options{.scale = margin.scale};
   if (margin.filter_above < 1) options.filter_above = margin.filter_above;
   return options;
@@ -39,7 +39,7 @@ void PartialFC::visit_tile(int thread, int64_t tile, std::span<float> sums, bool
                            Use use) {
   Step& step = *step_;
   TileArithmetic& arithmetic = *step.arithmetic;
-  const SoftmaxOptions softmax = softmax_options(options_.margin);
+  const SoftmaxOptions softmax = softmax_options(margin_);
   const Range columns = step.columns(tile);
   const auto norms = std::span(step.inverse_norms).subspan(columns.first, columns.size());
   arithmetic.load(thread, step.records_of(columns), norms);

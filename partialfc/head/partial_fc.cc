@@ -24,6 +24,7 @@ float fixed_shift(float s) { return std::max(0.0f, s - 64); }
 
 PartialFC::PartialFC(const PartialFCOptions& options, Communicator& comm, ThreadTeam& team)
     : options_(options),
+      margin_(resolve_margin(options.margin)),
       comm_(comm),
       team_(team),
       placement_(options.num_classes, options.seed),
@@ -33,7 +34,6 @@ PartialFC::PartialFC(const PartialFCOptions& options, Communicator& comm, Thread
     fail_usage("{} ranks for {} classes: at most {} ranks can share them; start fewer ranks", comm.size(),
                options.num_classes, placement_.num_blocks());
   PFC_CHECK(options.dim > 0 && options.max_batch > 0);
-  options.margin.validate();
   options.optimizer.validate();
   const RecordLayout layout{
       .dim = options.dim, .states = options.optimizer.states(), .precision = options.precision};
@@ -61,7 +61,7 @@ HeadStep PartialFC::forward(int64_t step, MatrixView<const float> features, std:
   activate_classes(step);
   step_->arithmetic->set_features(step_->features.view());
   make_room_for_values();
-  step_->shifts.assign(step_->samples(), fixed_shift(options_.margin.scale));
+  step_->shifts.assign(step_->samples(), fixed_shift(margin_.scale));
   visit_centers(false);
   reduce_sums();  // collective 2
   const double loss = finish_softmax();
@@ -170,7 +170,8 @@ void PartialFC::reduce_sums() {
   message.assign(2 * samples + 1, 0.0f);
   std::copy_n(step.sums[0].begin(), samples, message.begin());
   for (const Step::Target& target : step.targets)
-    message[samples + target.sample] = static_cast<float>(target_logit(options_.margin, target.cosine).logit);
+    message[samples + target.sample] =
+        static_cast<float>(margin_.scale * with_margin(margin_, target.cosine).value);
   bool finite = step.finite && all_finite(message.data() + samples, samples) &&
                 all_finite(step.inverse_norms.data(), step.active());
   for (int64_t n = 0; n < samples; ++n)
@@ -210,7 +211,7 @@ double PartialFC::finish_softmax() {
   if (!step.finite) return std::numeric_limits<double>::quiet_NaN();
   step.weights.resize(samples);
   step.weighted_features.resize(samples, options_.dim);
-  const double s_over_n = options_.margin.scale / static_cast<double>(std::max<int64_t>(1, samples));
+  const double s_over_n = margin_.scale / static_cast<double>(std::max<int64_t>(1, samples));
   std::vector<double> target_minus_one(samples);  // p_y − 1 = −Z⁻/(Z⁻ + E_y)
   double loss = 0;
   for (int64_t n = 0; n < samples; ++n) {
@@ -226,7 +227,7 @@ double PartialFC::finish_softmax() {
   step.arithmetic->set_weighted_features(step.weighted_features.view());
   for (Step::Target& target : step.targets)
     target.coefficient =
-        s_over_n * target_minus_one[target.sample] * target_logit(options_.margin, target.cosine).derivative;
+        s_over_n * target_minus_one[target.sample] * with_margin(margin_, target.cosine).derivative;
   loss /= static_cast<double>(std::max<int64_t>(1, samples));
   return loss;
 }

@@ -103,6 +103,7 @@ class PartialFC {
                                  MatrixView<float> feature_gradients);
 
   const PartialFCOptions options_;
+  const Margin margin_;
   Communicator& comm_;
   ThreadTeam& team_;
   const ClassPlacement placement_;
