@@ -45,7 +45,7 @@ class HeadRun {
                .sample_rate = options.sample_rate,
                .seed = kSeed,
                .precision = options.precision,
-               .margin = {.name = "cosface"},
+               .margin = {.name = MarginName::kCosFace},
                .optimizer = {},
                .file_store = options.file_store},
               *head_channel_, team_),

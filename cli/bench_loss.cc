@@ -64,7 +64,7 @@ std::vector<double> train_head(const LabeledFeatures& data, Precision precision,
                     .sample_rate = options.sample_rate,
                     .seed = options.seed,
                     .precision = precision,
-                    .margin = {.name = "cosface"},
+                    .margin = {.name = MarginName::kCosFace},
                     .optimizer = {},
                     .file_store = {}},
                    world, team);

@@ -195,14 +195,6 @@ toml::table parse_override(const std::string& override_text) {
   }
 }
 
-// The margin by name, and those values alone that it takes.
-void name_margin(Recipe& recipe) {
-  Recipe::Head& head = recipe.head;
-  MarginOptions named = named_options(resolve_margin(recipe.margin_options()));
-  head.margin = std::move(named.name);
-  head.m1 = named.m1, head.m2 = named.m2, head.m3 = named.m3;
-}
-
 void check_whole(const Recipe& recipe, const std::string& where) {
   if (recipe.data.source == "files" && recipe.data.path.empty())
     fail_usage("{}: data.path is missing: name a .rec file, a folder with a folder a class, or a list",
@@ -247,93 +239,14 @@ Recipe parse_recipe(const std::string& toml, const std::string& where,
     recipe.train.global_batch = 0;  // not its default
   check_whole(recipe, where);
   try {
-    name_margin(recipe);
+    return with_named_margin(std::move(recipe));
   } catch (const UsageError& error) {
     fail_usage("{}: [head] {}", where, error.what());
   }
-  return recipe;
 }
 
 Recipe read_recipe(const std::filesystem::path& path, std::span<const std::string> overrides) {
   return parse_recipe(read_text_file(path), path.string(), path.parent_path(), overrides);
-}
-
-BackboneOptions Recipe::backbone_options() const {
-  return {.name = backbone.name,
-          .input = {data.channels, data.height, data.width},
-          .embedding = backbone.embedding,
-          .dropout = backbone.dropout,
-          .width = backbone.width,
-          .stages = backbone.stages,
-          .depth = backbone.depth,
-          .stem_stride = backbone.stem_stride};
-}
-
-MarginOptions Recipe::margin_options() const {
-  return {.name = head.margin,
-          .scale = static_cast<float>(head.scale),
-          .m1 = head.m1,
-          .m2 = head.m2,
-          .m3 = head.m3,
-          .detached = head.detached,
-          .filter_above = static_cast<float>(head.filter_above)};
-}
-
-namespace {
-
-std::string toml_value(bool value) { return value ? "true" : "false"; }
-std::string toml_value(Integer auto value) { return std::to_string(value); }
-std::string toml_value(double value) {
-  const std::string text = fmt::format("{}", value);
-  return text.find_first_of(".en") == std::string::npos ? text + ".0" : text;
-}
-std::string toml_value(const std::string& value) {
-  std::ostringstream out;
-  out << toml::value<std::string>(value);
-  return out.str();
-}
-std::string toml_value(const std::vector<int64_t>& values) {
-  return fmt::format("[{}]", fmt::join(values, ", "));
-}
-std::string toml_value(const StringMap& map) {
-  Strings entries;
-  for (const auto& [key, value] : map) entries.push_back(toml_value(key) + " = " + toml_value(value));
-  return fmt::format("{{{}}}", fmt::join(entries, ", "));
-}
-template <class T>
-std::string toml_value(const std::optional<T>& value) {
-  return value ? toml_value(*value) : "";
-}
-
-}  // namespace
-
-std::string to_toml(const Recipe& recipe) {
-  Recipe named = recipe;
-  name_margin(named);
-  std::string text, section;
-  for_each_field(std::as_const(named),
-                 [&](const std::string name, const auto& field, const Limits&, const char*) {
-                   const size_t dot = name.find('.');
-                   if (name.substr(0, dot) != section) {
-                     section = name.substr(0, dot);
-                     text += fmt::format("{}[{}]\n", text.empty() ? "" : "\n", section);
-                   }
-                   const std::string value = toml_value(field);
-                   if (!value.empty()) text += fmt::format("{} = {}\n", name.substr(dot + 1), value);
-                 });
-  return text;
-}
-
-std::string recipe_help() {
-  std::string text;
-  Recipe recipe;
-  for_each_field(recipe, [&](const char* name, const auto& field, const Limits& limits, const char* help) {
-    const std::string choices =
-        limits.choices.empty() ? "" : fmt::format(" [{}]", fmt::join(limits.choices, ", "));
-    const std::string value = toml_value(field);
-    text += fmt::format("  {:<30} {:<12} {}{}\n", name, value.empty() ? "-" : value, help, choices);
-  });
-  return text;
 }
 
 }  // namespace partialfc

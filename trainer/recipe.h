@@ -99,7 +99,13 @@ Recipe parse_recipe(const std::string& toml, const std::string& where,
 // The recipe as TOML, every field with its value, the margin by name: what a run folder keeps.
 std::string to_toml(const Recipe& recipe);
 
+// The same with its margin by name, and those values alone that the name takes. Throws UsageError where the values and the
+// name exclude each other.
+Recipe with_named_margin(Recipe recipe);
+
 // Every key with its default and what it means, one a line.
 std::string recipe_help();
+// docs/recipe.md: the same with types and ranges, in Markdown.
+std::string recipe_page();
 
 }  // namespace partialfc

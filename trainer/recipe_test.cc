@@ -299,6 +299,11 @@ TEST(Recipe, AMarginOnTheCommandLineStandsInPlaceOfTheFiles) {
   expect_margin(parse("head.m2 = 0.3\n", {"head.m3=0.2"}), "combined, m1 = 1, m2 = 0.3, m3 = 0.2, s = 64");
 }
 
+TEST(Recipe, ItsPageIsTheCommittedOne) {
+  EXPECT_EQ(read_text_file(std::filesystem::path(PARTIALFC_SOURCE) / "docs/recipe.md"), recipe_page())
+      << "build/release/bin/partialfc train --help-recipe > docs/recipe.md";
+}
+
 TEST(Recipe, BackboneOptionsAreAllHandedOn) {
   const BackboneOptions options = parse(R"(
 data.height = 20

@@ -26,40 +26,36 @@ struct NamedMargin {
 };
 
 constexpr std::array<NamedMargin, 5> kMargins = {{
+    // in the order of MarginName
     {"softmax", {false, false, false}, kNeutral},
     {"arcface", {false, true, false}, {1, 0.5, 0}},
     {"cosface", {false, false, true}, {1, 0, 0.4}},
     {"sphereface", {true, false, false}, {1.35, 0, 0}},
     {"combined", {true, true, true}, kNeutral},
 }};
-constexpr const NamedMargin& kWithoutAny = kMargins[1];
-constexpr const NamedMargin& kCombined = kMargins.back();
 
-const NamedMargin& margin_named(const std::string& name) {
-  const auto* found = std::ranges::find(kMargins, name, &NamedMargin::name);
-  if (found == kMargins.end())
-    fail_usage("margin '{}': must be one of {}", name, fmt::join(margin_names(), ", "));
-  return *found;
-}
+const NamedMargin& margin_of(MarginName name) { return kMargins.at(static_cast<size_t>(name)); }
 
-const NamedMargin& margin_fitting(const Values& values) {
-  return *std::ranges::find_if(kMargins, [&](const NamedMargin& margin) {
+MarginName name_fitting(const Values& values) {
+  const auto fits = [&](const NamedMargin& margin) {
     for (size_t i = 0; i < values.size(); ++i)
       if (values[i] != kNeutral[i] && !margin.takes[i]) return false;
     return true;
-  });
+  };
+  return static_cast<MarginName>(std::ranges::find_if(kMargins, fits) - kMargins.begin());
 }
 
 Values values_of(const MarginOptions& options) {
   const std::array<std::optional<double>, 3> given = {options.m1, options.m2, options.m3};
   const bool any = options.m1 || options.m2 || options.m3;
-  const NamedMargin& margin = options.name ? margin_named(*options.name) : any ? kCombined : kWithoutAny;
+  const NamedMargin& margin =
+      margin_of(options.name.value_or(any ? MarginName::kCombined : MarginName::kArcFace));
   Values values = margin.usual;
   for (size_t i = 0; i < values.size(); ++i) {
     if (given[i] && !margin.takes[i])
       fail_usage("margin {} has no {}, which is {:g}: leave it out, or say combined, with m1, m2 and m3",
                  margin.name, kValueNames[i], *given[i]);
-    if (!given[i] && options.name && &margin == &kCombined)
+    if (!given[i] && options.name == MarginName::kCombined)
       fail_usage("margin combined needs m1, m2 and m3: {} is missing, {:g} is without it", kValueNames[i],
                  kNeutral[i]);
     values[i] = given[i].value_or(values[i]);
@@ -78,10 +74,19 @@ void check_ranges(const Margin& margin) {
 
 }  // namespace
 
+const char* name_of(MarginName name) { return margin_of(name).name; }
+
 std::vector<std::string> margin_names() {
   std::vector<std::string> names;
   for (const NamedMargin& margin : kMargins) names.emplace_back(margin.name);
   return names;
+}
+
+MarginName margin_named(const std::string& name) {
+  const auto* found = std::ranges::find(kMargins, name, &NamedMargin::name);
+  if (found == kMargins.end())
+    fail_usage("margin '{}': must be one of {}", name, fmt::join(margin_names(), ", "));
+  return static_cast<MarginName>(found - kMargins.begin());
 }
 
 Margin resolve_margin(const MarginOptions& options) {
@@ -96,23 +101,20 @@ Margin resolve_margin(const MarginOptions& options) {
   return margin;
 }
 
-std::string name_of(const Margin& margin) { return margin_fitting({margin.m1, margin.m2, margin.m3}).name; }
-
 MarginOptions named_options(const Margin& margin) {
-  const NamedMargin& named = margin_fitting({margin.m1, margin.m2, margin.m3});
-  MarginOptions options{.name = named.name,
-                        .scale = margin.scale,
-                        .detached = margin.detached,
-                        .filter_above = margin.filter_above};
-  if (named.takes[0]) options.m1 = margin.m1;
-  if (named.takes[1]) options.m2 = margin.m2;
-  if (named.takes[2]) options.m3 = margin.m3;
+  const MarginName name = name_fitting({margin.m1, margin.m2, margin.m3});
+  const std::array<bool, 3>& takes = margin_of(name).takes;
+  MarginOptions options{
+      .name = name, .scale = margin.scale, .detached = margin.detached, .filter_above = margin.filter_above};
+  if (takes[0]) options.m1 = margin.m1;
+  if (takes[1]) options.m2 = margin.m2;
+  if (takes[2]) options.m3 = margin.m3;
   return options;
 }
 
 std::string describe(const Margin& margin) {
   const MarginOptions named = named_options(margin);
-  std::string text = *named.name;
+  std::string text = name_of(*named.name);
   if (named.m1) text += fmt::format(", m1 = {:g}", *named.m1);
   if (named.m2) text += fmt::format(", m2 = {:g}", *named.m2);
   if (named.m3) text += fmt::format(", m3 = {:g}", *named.m3);

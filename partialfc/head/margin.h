@@ -23,9 +23,16 @@
 
 namespace partialfc {
 
-// What a margin is asked for by. {} is arcface, {.m3 = 0.4} is cosface, {.name = "cosface", .m3 = 0.35} has a value of its own.
+enum class MarginName { kSoftmax, kArcFace, kCosFace, kSphereFace, kCombined };
+
+const char* name_of(MarginName name);     // "softmax", …
+std::vector<std::string> margin_names();  // all
+// Throws UsageError where there is none of that name.
+MarginName margin_named(const std::string& name);
+
+// What a margin is asked for by. {} is arcface, {.m3 = 0.4} cosface, {.name = MarginName::kSphereFace} has its usual m1.
 struct MarginOptions {
-  std::optional<std::string> name;   // of those above
+  std::optional<MarginName> name;
   float scale = 64;                  // s > 0
   std::optional<double> m1, m2, m3;  // (0, 16], [0, π] radians, [−1, 1]
   // ψ' = 1 in place of the derivative, as the PyTorch peer has it: for comparing runs.
@@ -47,10 +54,7 @@ struct Margin {
 // UsageError that names the option and what it may be.
 Margin resolve_margin(const MarginOptions& options);
 
-// The names above, and the first of them that fits the values.
-std::vector<std::string> margin_names();
-std::string name_of(const Margin& margin);
-// The same margin, asked for by its name and those values alone that the name takes.
+// The same margin, asked for by the first name that fits it and those values alone that the name takes.
 MarginOptions named_options(const Margin& margin);
 
 // "arcface, m2 = 0.5, s = 64"

@@ -71,7 +71,7 @@ TEST(Margin, DetachedTakesTheSlopeForOne) {
 
 // What the header says of m1 = 1.35: beside (λ·cos θ + ψ)/(1 + λ) with m1 = 4 and λ = 5.
 TEST(Margin, SphereFacesDefaultIsNearItsAnnealedOwn) {
-  const Margin usual = resolve_margin({.name = "sphereface"}), theirs{.m1 = 4};
+  const Margin usual = resolve_margin({.name = MarginName::kSphereFace}), theirs{.m1 = 4};
   for (double theta = 0; theta <= std::numbers::pi / 2; theta += 1e-3) {
     const double c = std::cos(theta);
     EXPECT_NEAR(with_margin(usual, c).value, (5 * c + with_margin(theirs, c).value) / 6, 0.13) << theta;
@@ -86,14 +86,14 @@ void expect_values(const MarginOptions& options, double m1, double m2, double m3
 }
 
 TEST(MarginOptions, ANameHasItsUsualValueOrTheOneGiven) {
-  expect_values({.name = "softmax"}, 1, 0, 0);
-  expect_values({.name = "arcface"}, 1, 0.5, 0);
-  expect_values({.name = "arcface", .m2 = 0.3}, 1, 0.3, 0);
-  expect_values({.name = "cosface"}, 1, 0, 0.4);
-  expect_values({.name = "cosface", .m3 = 0.35}, 1, 0, 0.35);
-  expect_values({.name = "sphereface"}, 1.35, 0, 0);
-  expect_values({.name = "sphereface", .m1 = 4}, 4, 0, 0);
-  expect_values({.name = "combined", .m1 = 0.9, .m2 = 0.4, .m3 = 0.15}, 0.9, 0.4, 0.15);
+  expect_values({.name = MarginName::kSoftmax}, 1, 0, 0);
+  expect_values({.name = MarginName::kArcFace}, 1, 0.5, 0);
+  expect_values({.name = MarginName::kArcFace, .m2 = 0.3}, 1, 0.3, 0);
+  expect_values({.name = MarginName::kCosFace}, 1, 0, 0.4);
+  expect_values({.name = MarginName::kCosFace, .m3 = 0.35}, 1, 0, 0.35);
+  expect_values({.name = MarginName::kSphereFace}, 1.35, 0, 0);
+  expect_values({.name = MarginName::kSphereFace, .m1 = 4}, 4, 0, 0);
+  expect_values({.name = MarginName::kCombined, .m1 = 0.9, .m2 = 0.4, .m3 = 0.15}, 0.9, 0.4, 0.15);
 }
 
 TEST(MarginOptions, WithoutANameWhatIsNotGivenIsNeutralAndNothingIsArcFace) {
@@ -108,13 +108,13 @@ TEST(MarginOptions, AValueOfAnotherMarginIsRefused) {
   const auto refusal = [](const MarginOptions& options) {
     return message_of([&] { resolve_margin(options); });
   };
-  EXPECT_EQ(refusal({.name = "arcface", .m3 = 0.4}),
+  EXPECT_EQ(refusal({.name = MarginName::kArcFace, .m3 = 0.4}),
             "margin arcface has no m3, which is 0.4: leave it out, or say combined, with m1, m2 and m3");
-  EXPECT_EQ(refusal({.name = "softmax", .m2 = 0.5}),
+  EXPECT_EQ(refusal({.name = MarginName::kSoftmax, .m2 = 0.5}),
             "margin softmax has no m2, which is 0.5: leave it out, or say combined, with m1, m2 and m3");
-  EXPECT_EQ(refusal({.name = "combined", .m1 = 1, .m3 = 0.4}),
+  EXPECT_EQ(refusal({.name = MarginName::kCombined, .m1 = 1, .m3 = 0.4}),
             "margin combined needs m1, m2 and m3: m2 is missing, 0 is without it");
-  EXPECT_EQ(refusal({.name = "arkface"}),
+  EXPECT_EQ(message_of([] { margin_named("arkface"); }),
             "margin 'arkface': must be one of softmax, arcface, cosface, sphereface, combined");
 }
 
@@ -131,10 +131,13 @@ TEST(MarginOptions, TheNameThatFitsIsTold) {
 TEST(MarginOptions, NamedOptionsAreTheSameMargin) {
   for (const Margin& margin : kMargins) {
     const MarginOptions named = named_options(margin);
-    EXPECT_EQ(named.name, name_of(margin));
     EXPECT_EQ(describe(resolve_margin(named)), describe(margin));
   }
-  EXPECT_EQ(named_options({.m3 = 0.4}).m2, std::nullopt);
+  const MarginOptions cosface = named_options({.m3 = 0.4});
+  EXPECT_EQ(cosface.name, MarginName::kCosFace);
+  EXPECT_EQ(cosface.m3, 0.4);
+  EXPECT_FALSE(cosface.m1 || cosface.m2);
+  for (const std::string& name : margin_names()) EXPECT_EQ(name_of(margin_named(name)), name);
 }
 
 TEST(MarginOptions, OutOfRangeOptionsAreNamed) {

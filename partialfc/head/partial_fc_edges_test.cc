@@ -50,8 +50,9 @@ TEST(PartialFCEdges, CosinesOfOneAndMinusOne) {
   const int64_t dim = 16;
   Matrix<float> centers = random_features(20, dim, 8), x(2, dim);
   for (int64_t d = 0; d < dim; ++d) x(0, d) = 2 * centers(3, d), x(1, d) = -centers(5, d);
-  for (const MarginOptions& margin : {MarginOptions{.name = "softmax"}, MarginOptions{.name = "arcface"},
-                                      MarginOptions{.name = "cosface"}}) {
+  for (const MarginOptions& margin :
+       {MarginOptions{.name = MarginName::kSoftmax}, MarginOptions{.name = MarginName::kArcFace},
+        MarginOptions{.name = MarginName::kCosFace}}) {
     const auto run = run_single(margin, x, {3, 5}, centers);
     EXPECT_TRUE(run.step.finite);
     EXPECT_NEAR(run.step.loss, run.expected.loss, 1e-4 * run.expected.loss);
@@ -75,7 +76,7 @@ TEST(PartialFCEdges, ALearnedSampleKeepsItsDigits) {
   for (int64_t d = 0; d < dim; ++d)
     x(0, d) =
         static_cast<float>(c * centers(7, d) / std::sqrt(w_norm) + s * across[d] / std::sqrt(across_norm));
-  const auto run = run_single({.name = "softmax"}, x, {7}, centers);
+  const auto run = run_single({.name = MarginName::kSoftmax}, x, {7}, centers);
   EXPECT_LT(run.expected.loss, 1e-12);
   EXPECT_GT(run.expected.loss, 0);
   EXPECT_NEAR(run.step.loss, run.expected.loss, 1e-3 * run.expected.loss);

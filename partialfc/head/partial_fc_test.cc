@@ -138,12 +138,12 @@ void compare_with_reference(const Case& test, int ranks, int threads) {
 }
 
 const Case kCases[] = {
-    {.name = "plain", .margin = {.name = "softmax"}},
+    {.name = "plain", .margin = {.name = MarginName::kSoftmax}},
     {.name = "sampled", .rate = 0.2},
     {.name = "tiles", .classes = 1500, .dim = 8},
     {.name = "one_class_a_block", .classes = 37, .rate = 0.5},
     {.name = "arcface"},
-    {.name = "cosface_sampled", .rate = 0.1, .margin = {.name = "cosface"}},
+    {.name = "cosface_sampled", .rate = 0.1, .margin = {.name = MarginName::kCosFace}},
     {.name = "combined", .margin = {.scale = 48, .m1 = 1.2f, .m2 = 0.3f, .m3 = 0.1f}},
     {.name = "detached", .margin = {.m2 = 0.5f, .detached = true}},
     {.name = "filtered", .rate = 0.5, .margin = {.m3 = 0.4f, .filter_above = 0.25f}},

@@ -41,7 +41,7 @@ TEST_P(ReferenceGradient, IsTheNumericalDerivativeOfTheLoss) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Margins, ReferenceGradient,
-                         testing::Values(MarginOptions{.name = "softmax", .scale = 8},
+                         testing::Values(MarginOptions{.name = MarginName::kSoftmax, .scale = 8},
                                          MarginOptions{.scale = 16, .m2 = 0.5f},
                                          MarginOptions{.scale = 16, .m3 = 0.4f},
                                          MarginOptions{.scale = 4, .m1 = 3},
