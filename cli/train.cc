@@ -132,6 +132,11 @@ void add_train_command(CLI::App& app, Action& action) {
   command->add_option("--precision", arguments->precision, "fp32, bf16 or auto: in place of train.precision");
   command->add_option("--trace", arguments->trace,
                       "Write what each thread did when, for chrome://tracing or ui.perfetto.dev");
+  const auto print_recipe_page = [] {
+    fmt::print("{}", recipe_page());
+    throw CLI::Success();
+  };
+  command->add_flag_callback("--help-recipe", print_recipe_page, "Print docs/recipe.md")->group("");
   command->allow_extras();
   command->footer("Overrides: --key.sub=value, for each key of the recipe (its default, what it means):\n\n" +
                   recipe_help());

@@ -10,6 +10,8 @@
 
 namespace partialfc {
 
+constexpr double kUnbounded = 1e15;  // counts have this for a limit, which is none
+
 struct Limits {
   double low = -std::numeric_limits<double>::infinity();
   double high = std::numeric_limits<double>::infinity();
@@ -20,8 +22,7 @@ struct Limits {
 
 template <class Recipe, class Visitor>
 void for_each_field(Recipe& r, Visitor&& visit) {
-  const double most = 1e15;
-  const Limits any, positive{1, most}, not_negative{0, most}, share{0, 1}, path{.is_path = true};
+  const Limits any, positive{1, kUnbounded}, not_negative{0, kUnbounded}, share{0, 1}, path{.is_path = true};
   const auto one_of = [](std::vector<std::string> choices) { return Limits{.choices = std::move(choices)}; };
 
   visit("data.source", r.data.source, one_of({"files", "synthetic"}),
@@ -70,7 +71,7 @@ void for_each_field(Recipe& r, Visitor&& visit) {
   visit("augment.erase_area", r.augment.erase_area, share, "its largest share of the image");
 
   const auto names = backbone_names();
-  visit("backbone.name", r.backbone.name, one_of({names.begin(), names.end()}), "");
+  visit("backbone.name", r.backbone.name, one_of({names.begin(), names.end()}), "the network");
   visit("backbone.embedding", r.backbone.embedding, Limits{1, 65536}, "dimensions");
   visit("backbone.dropout", r.backbone.dropout, Limits{0, 0.99}, "before the last linear layer");
   visit("backbone.width", r.backbone.width, Limits{1, 4096}, "small: channels of its first stage");
@@ -80,10 +81,12 @@ void for_each_field(Recipe& r, Visitor&& visit) {
         "small: stride of the first convolution");
 
   visit("head.sample_rate", r.head.sample_rate, Limits{1e-12, 1}, "share of the classes in a step");
-  visit("head.scale", r.head.scale, Limits{1e-3, 1e4}, "s");
-  visit("head.m1", r.head.m1, Limits{1e-3, 16}, "multiplies the target's angle (SphereFace)");
-  visit("head.m2", r.head.m2, Limits{0, 3.14}, "added to the target's angle (ArcFace 0.5)");
-  visit("head.m3", r.head.m3, Limits{-1, 1}, "taken from the target's cosine (CosFace 0.4)");
+  visit("head.scale", r.head.scale, Limits{1e-3, 1e4}, "s, by which cosines become logits");
+  visit("head.margin", r.head.margin, one_of(margin_names()),
+        "without: what m1, m2, m3 say; arcface where none of them is given");
+  visit("head.m1", r.head.m1, Limits{1e-3, 16}, "multiplies the target's angle; sphereface: 1.35");
+  visit("head.m2", r.head.m2, Limits{0, 3.14}, "added to the target's angle; arcface: 0.5");
+  visit("head.m3", r.head.m3, Limits{-1, 1}, "taken from the target's cosine; cosface: 0.4");
   visit("head.detached", r.head.detached, any, "margin without its derivative, as the PyTorch peer has it");
   visit("head.filter_above", r.head.filter_above, Limits{-1, 1},
         "negatives with a larger cosine are left out; 1: none");
@@ -97,11 +100,13 @@ void for_each_field(Recipe& r, Visitor&& visit) {
   visit("optimizer.learning_rate", r.optimizer.learning_rate, Limits{0, 1e3}, "highest of the schedule");
   visit("optimizer.reference_batch", r.optimizer.reference_batch, not_negative,
         "scale the rate by the global batch over this; 0: do not");
-  visit("optimizer.momentum", r.optimizer.momentum, Limits{0, 0.9999}, "sgd");
-  visit("optimizer.weight_decay", r.optimizer.weight_decay, Limits{0, 1}, "");
-  visit("optimizer.beta1", r.optimizer.beta1, Limits{0, 0.9999}, "adamw");
-  visit("optimizer.beta2", r.optimizer.beta2, Limits{0, 0.999999}, "adamw");
-  visit("optimizer.epsilon", r.optimizer.epsilon, Limits{1e-30, 1}, "adamw");
+  visit("optimizer.momentum", r.optimizer.momentum, Limits{0, 0.9999}, "sgd: of the gradients before");
+  visit("optimizer.weight_decay", r.optimizer.weight_decay, Limits{0, 1},
+        "of all weights, and of the centers in a step");
+  visit("optimizer.beta1", r.optimizer.beta1, Limits{0, 0.9999}, "adamw: decay of the gradients' mean");
+  visit("optimizer.beta2", r.optimizer.beta2, Limits{0, 0.999999},
+        "adamw: decay of the mean of their squares");
+  visit("optimizer.epsilon", r.optimizer.epsilon, Limits{1e-30, 1}, "adamw: added to the root of it");
   visit("optimizer.clip_norm", r.optimizer.clip_norm, Limits{0, 1e9},
         "largest norm of the backbone's gradient; 0: any");
 
@@ -122,7 +127,7 @@ void for_each_field(Recipe& r, Visitor&& visit) {
         "of the backbone; auto: bf16 where the CPU has it");
   visit("train.channels_last", r.train.channels_last, any, "memory layout of activations");
   visit("train.seed", r.train.seed, Limits{0, 9e15}, "of everything that is drawn");
-  visit("train.log_every", r.train.log_every, positive, "steps");
+  visit("train.log_every", r.train.log_every, positive, "steps from one line of progress to the next");
 
   visit("verification.every", r.verification.every, not_negative, "steps; 0: at the end only");
   visit("verification.batch", r.verification.batch, positive, "images at once on a rank");

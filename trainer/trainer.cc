@@ -36,15 +36,6 @@ std::optional<FileStoreOptions> file_store_options(const Recipe::Head& h,
                           .memory_bytes = static_cast<int64_t>(h.store_memory * (1 << 30))};
 }
 
-MarginOptions margin_options(const Recipe::Head& h) {
-  return {.scale = static_cast<float>(h.scale),
-          .m1 = static_cast<float>(h.m1),
-          .m2 = static_cast<float>(h.m2),
-          .m3 = static_cast<float>(h.m3),
-          .detached = h.detached,
-          .filter_above = static_cast<float>(h.filter_above)};
-}
-
 MatrixView<const float> view_of(const torch::Tensor& t) {
   return {t.data_ptr<float>(), t.size(0), t.size(1)};
 }
@@ -84,7 +75,7 @@ Trainer::Trainer(const Recipe& recipe, Communicator& world, const TrainOptions& 
                        .sample_rate = recipe.head.sample_rate,
                        .seed = static_cast<uint64_t>(recipe.train.seed),
                        .precision = precision_of(recipe.head.precision),
-                       .margin = margin_options(recipe.head),
+                       .margin = recipe.margin_options(),
                        .optimizer = optimizer_options(recipe.optimizer),
                        .file_store = file_store_options(recipe.head, options.output)},
       *head_channel_, team_);

@@ -7,7 +7,7 @@ std::vector<NamedValue> shared_values(const PartialFCOptions& options) {
   const auto text = [](auto value) { return fmt::format("{}", value); };
   const auto& [num_classes, dim, max_batch, sample_rate, seed, precision, margin, optimizer, file_store,
                kept_bytes] = options;
-  const auto& [scale, m1, m2, m3, detached, filter_above] = margin;
+  const auto& [scale, m1, m2, m3, detached, filter_above] = resolve_margin(margin);
   const auto& [kind, momentum, weight_decay, beta1, beta2, epsilon] = optimizer;
   return {{"num_classes", text(num_classes)},
           {"dim", text(dim)},

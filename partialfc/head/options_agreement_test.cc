@@ -41,7 +41,7 @@ const Change kChanges[] = {
     {"margin.scale", [](auto& o) { o.margin.scale = 32; }},
     {"margin.m1", [](auto& o) { o.margin.m1 = 2; }},
     {"margin.m2", [](auto& o) { o.margin.m2 = 0.25f; }},
-    {"margin.m3", [](auto& o) { o.margin.m3 = 0.4f; }},
+    {"margin.m3", [](auto& o) { o.margin.m2 = 0.5, o.margin.m3 = 0.4; }},
     {"margin.detached", [](auto& o) { o.margin.detached = true; }},
     {"margin.filter_above", [](auto& o) { o.margin.filter_above = 0.5f; }},
     {"optimizer.kind", [](auto& o) { o.optimizer.kind = OptimizerOptions::Kind::kAdamW; }},
