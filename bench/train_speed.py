@@ -35,7 +35,7 @@ def partialfc_speed(net, args, precision):
             file.write(f"""
 data = {{ source = "synthetic", classes = {args.classes}, height = {net["size"]}, width = {net["size"]}, channels = {net["channels"]} }}
 backbone = {{ name = "{net["backbone"]}", embedding = {net["embedding"]}, stem_stride = 2 }}
-head = {{ m2 = 0.0, m3 = 0.4 }}
+head = {{ margin = "cosface", m3 = 0.4 }}
 train = {{ steps = {args.steps + 2}, global_batch = {net["batch"]}, precision = "{precision}", log_every = 1 }}
 """)
         run = os.path.join(folder, "run")

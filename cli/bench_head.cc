@@ -45,7 +45,7 @@ class HeadRun {
                .sample_rate = options.sample_rate,
                .seed = kSeed,
                .precision = options.precision,
-               .margin = {.m2 = 0, .m3 = 0.4f},
+               .margin = {.name = MarginName::kCosFace},
                .optimizer = {},
                .file_store = options.file_store},
               *head_channel_, team_),

@@ -64,7 +64,7 @@ std::vector<double> train_head(const LabeledFeatures& data, Precision precision,
                     .sample_rate = options.sample_rate,
                     .seed = options.seed,
                     .precision = precision,
-                    .margin = {.m2 = 0, .m3 = 0.4f},
+                    .margin = {.name = MarginName::kCosFace},
                     .optimizer = {},
                     .file_store = {}},
                    world, team);

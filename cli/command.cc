@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "partialfc/base/error.h"
+#include "partialfc/comm/agreement.h"
 #include "partialfc/comm/mpi.h"
 #include "partialfc/comm/thread_ranks.h"
 
@@ -28,12 +29,15 @@ std::string first_line(const std::string& text) { return text.substr(0, text.fin
 struct Failure {
   int exit_code = kDone;
   std::string message;
+  bool is_of_all_ranks = false;
 };
 
 // The current exception as an exit code and a message.
 Failure current_failure() {
   try {
     throw;
+  } catch (const DisagreementError& error) {
+    return {kWrongUsage, error.what(), true};
   } catch (const UsageError& error) {
     return {kWrongUsage, error.what()};
   } catch (const Error& error) {
@@ -111,7 +115,7 @@ int run_as_rank(const Patience& patience, const std::function<int(Communicator&)
     // What is wrong with the recipe or the files is wrong on every rank: let rank 0 say it, once. Its abort ends this
     // rank, by a signal that train may have asked to handle.
     std::signal(SIGTERM, SIG_DFL);
-    if (rank != 0) std::this_thread::sleep_for(std::chrono::seconds(1));
+    if (rank != 0) std::this_thread::sleep_for(std::chrono::seconds(failure.is_of_all_ranks ? 30 : 1));
     end_within_seconds(failure.exit_code);
     print_failure(fmt::format("rank {}: ", rank), failure);
     std::fflush(stderr);

@@ -2,18 +2,14 @@
 #include <fmt/ranges.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdlib.h>
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <set>
-#include <sstream>
-#include <thread>
 
-#include "cli/program_fixture.h"
+#include "cli/mpirun_fixture.h"
 #include "partialfc/checkpoint/checkpoint_folder.h"
 
 namespace partialfc {
@@ -22,55 +18,6 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 using testing::Not;
-
-class Mpirun : public ProgramTest {
- protected:
-  // mpirun refuses to run as root, as in a container, unless these two say so.
-  Mpirun() {
-    ::setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
-    ::setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
-  }
-  static std::vector<std::string> mpirun(std::vector<std::string> arguments) {
-    const std::vector<std::string> begin = {"mpirun", "--oversubscribe", "--bind-to", "none"};
-    arguments.insert(arguments.begin(), begin.begin(), begin.end());
-    return arguments;
-  }
-  static std::vector<std::string> train_on(int ranks, const std::vector<std::string>& more = {}) {
-    std::vector<std::string> all = {"-np", std::to_string(ranks), PARTIALFC_PROGRAM, "train", "r.toml", "-o",
-                                    "run", "--threads=1"};
-    all.insert(all.end(), more.begin(), more.end());
-    return mpirun(all);
-  }
-  ChildResult run_all(const std::vector<std::string>& command) {
-    return ChildProcess(command, {.folder = folder_.path()}).wait();
-  }
-  std::filesystem::path metrics() const { return folder_ / "run/metrics.jsonl"; }
-  // Until the run has taken a step.
-  void wait_for_metrics() {
-    for (int i = 0; i < 3000 && (!fs::exists(metrics()) || fs::file_size(metrics()) == 0); ++i)
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  std::vector<double> losses() {
-    std::istringstream text(read_text_file(metrics()));
-    std::vector<double> losses;
-    for (std::string line; std::getline(text, line);)
-      if (const auto values = nlohmann::json::parse(line); values.contains("loss"))
-        losses.push_back(values["loss"]);
-    return losses;
-  }
-  // The process that runs here as that rank; 0: there is none.
-  pid_t process_of_rank(int rank) {
-    for (const auto& process : fs::directory_iterator("/proc")) {
-      std::error_code ignored;  // it may end meanwhile
-      if (fs::read_symlink(process.path() / "cwd", ignored) != fs::canonical(folder_.path())) continue;
-      std::ifstream file(process.path() / "environ");
-      for (std::string variable; std::getline(file, variable, '\0');)
-        if (variable == fmt::format("OMPI_COMM_WORLD_RANK={}", rank))
-          return std::stoi(process.path().filename());
-    }
-    return 0;
-  }
-};
 
 TEST_F(Mpirun, TrainsOnTwoRanksAndResumesOnOneAndThree) {
   write_images(draw_classes(20, 6), 20);
@@ -173,9 +120,9 @@ TEST_F(Mpirun, AnErrorOfOneRankEndsAllWithinSecondsWithItsReasonOnce) {
   std::vector<std::string> all = good;
   all.push_back(":");
   all.insert(all.end(), good.begin(), good.end());
-  all.push_back("--verification.packs.p=none.bin");
+  all.push_back("--data.path=none.rec");
   const ChildResult result = run_all(mpirun(all));
-  expect_failure(result, kFailed, {"rank 1: ", "none.bin: cannot open"});
+  expect_failure(result, kFailed, {"rank 1: ", "none.rec: cannot open"});
   EXPECT_LT(result.seconds, 15);
 }
 

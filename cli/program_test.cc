@@ -25,7 +25,7 @@ using testing::Not;
 TEST_F(ProgramTest, HelpTellsEveryDefault) {
   for (const auto& [subcommand, parts] : std::map<std::string, std::vector<std::string>>{
            {"train",
-            {"--timeout", "=600", "head.m2                        0.5", "data.max_skipped", "[sgd, adamw]"}},
+            {"--timeout", "=600", "head.scale                     64.0", "data.max_skipped", "[sgd, adamw]"}},
            {"pack", {"--quality", "=95", "--channels", "=3", "[keep]", "--max-skipped", "=0.001"}},
            {"verify", {"--batch", "=256", "[the recipe's]", "--json"}},
            {"embed", {"--batch", "=256", "--normalize", "[the recipe's]"}},

@@ -15,6 +15,7 @@
 #include "partialfc/base/error.h"
 #include "partialfc/base/file.h"
 #include "partialfc/base/trace.h"
+#include "partialfc/comm/agreement.h"
 #include "partialfc/comm/gather_texts.h"
 #include "trainer/recipe.h"
 #include "trainer/trainer.h"
@@ -86,9 +87,12 @@ int train(const TrainArguments& arguments, const std::vector<std::string>& rest)
     if (!arguments.precision.empty()) overrides.push_back("train.precision=" + arguments.precision);
     const Recipe recipe = read_recipe(arguments.recipe, overrides);
     const std::filesystem::path output = output_folder(arguments.recipe, arguments.output);
+    require_agreement(world,
+                      std::vector<NamedValue>{{"--trace", arguments.trace.empty() ? "not given" : "given"}},
+                      "give all ranks the same options");
     const std::string launch_id = variable_or_empty(kLaunchVariable);
     const StartMode start = start_of(arguments, output, launch_id, world);
-    if (start != StartMode::kResume) refuse_to_replace_recipe(arguments.recipe, output);
+    if (start != StartMode::kResume && world.rank() == 0) refuse_to_replace_recipe(arguments.recipe, output);
     const std::unique_ptr<Trace> trace = begin_trace(arguments.trace, world);
     Trainer trainer(recipe, world,
                     {.output = output,
@@ -128,6 +132,11 @@ void add_train_command(CLI::App& app, Action& action) {
   command->add_option("--precision", arguments->precision, "fp32, bf16 or auto: in place of train.precision");
   command->add_option("--trace", arguments->trace,
                       "Write what each thread did when, for chrome://tracing or ui.perfetto.dev");
+  const auto print_recipe_page = [] {
+    fmt::print("{}", recipe_page());
+    throw CLI::Success();
+  };
+  command->add_flag_callback("--help-recipe", print_recipe_page, "Print docs/recipe.md")->group("");
   command->allow_extras();
   command->footer("Overrides: --key.sub=value, for each key of the recipe (its default, what it means):\n\n" +
                   recipe_help());

@@ -1,13 +1,33 @@
 #include "trainer/backbone_optimizer.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numeric>
+#include <span>
 
 #include "partialfc/base/trace.h"
 #include "partialfc/kernels/vector_ops.h"
 
 namespace partialfc {
+
+namespace {
+
+constexpr int64_t kChunk = 4096;  // float32 sums stay short
+
+// Every rank clips its own copy of the gradient: were the norm not the same to the bit on any CPU (so no SIMD that is
+// chosen at run time) and with any number of threads (so fixed chunks), the copies of the model would drift apart.
+double sum_of_squares(std::span<const float> values) {
+  constexpr size_t kLanes = 16;  // independent sums: the compiler may take them side by side
+  std::array<float, kLanes> sums{};
+  const size_t whole = values.size() / kLanes * kLanes;
+  for (size_t i = 0; i < whole; i += kLanes)
+    for (size_t lane = 0; lane < kLanes; ++lane) sums[lane] += values[i + lane] * values[i + lane];
+  for (size_t i = whole; i < values.size(); ++i) sums[i - whole] += values[i] * values[i];
+  return std::accumulate(sums.begin(), sums.end(), 0.0);
+}
+
+}  // namespace
 
 BackboneOptimizer::BackboneOptimizer(Network& network, const OptimizerOptions& options, double clip_norm,
                                      ThreadTeam& team)
@@ -18,11 +38,12 @@ BackboneOptimizer::BackboneOptimizer(Network& network, const OptimizerOptions& o
 
 double BackboneOptimizer::gradient_norm() const {
   const auto gradients = network_.flat_gradients();
-  std::vector<double> sums(team_.size(), 0.0);
-  team_.for_each_part(0, std::ssize(gradients), [&](int thread, int64_t begin, int64_t end) {
-    constexpr int64_t kChunk = 4096;  // float32 sums stay short
-    for (int64_t i = begin; i < end; i += kChunk)
-      sums[thread] += dot(&gradients[i], &gradients[i], std::min(kChunk, end - i));
+  const int64_t chunks = (std::ssize(gradients) + kChunk - 1) / kChunk;
+  std::vector<double> sums(chunks);
+  team_.for_each_part(0, chunks, [&](int, int64_t begin, int64_t end) {
+    for (int64_t chunk = begin; chunk < end; ++chunk)
+      sums[chunk] = sum_of_squares(
+          gradients.subspan(chunk * kChunk, std::min(kChunk, std::ssize(gradients) - chunk * kChunk)));
   });
   return std::sqrt(std::accumulate(sums.begin(), sums.end(), 0.0));
 }

@@ -1,5 +1,6 @@
 #include "trainer/backbone_optimizer.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/nn/utils/clip_grad.h>
 #include <torch/optim.h>
@@ -84,6 +85,20 @@ TEST(BackboneOptimizer, NothingChangesWhereTheGradientIsNotFinite) {
     EXPECT_EQ(optimizer.states(), states);
     EXPECT_EQ(optimizer.updates(), 1);
   }
+}
+
+// Ranks clip their copies of one gradient each on its own, and may have different numbers of threads.
+TEST(BackboneOptimizer, TheNormIsTheSameToTheBitOnAnyNumberOfThreads) {
+  Network network{
+      make_backbone({.name = "small", .input = {1, 6, 6}, .embedding = 64, .width = 32, .stages = 1}), {}};
+  set_gradients(network, 1, 1);
+  std::vector<double> norms;
+  for (const int threads : {1, 2, 3, 4, 7}) {
+    ThreadTeam team(threads);
+    BackboneOptimizer optimizer(network, kSgd, 0, team);
+    norms.push_back(optimizer.step(0));
+  }
+  EXPECT_THAT(norms, testing::Each(norms[0]));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <concepts>
 #include <sstream>
 #include <type_traits>
+#include <utility>
 
 #include "partialfc/base/error.h"
 #include "partialfc/base/file.h"
@@ -96,6 +97,11 @@ void assign(const Value& value, const char* name, std::string& field, const Limi
     fail_usage("{}: {} = '{}': must be one of {}{}", value.origin.where, name, field,
                fmt::join(choices, ", "),
                nearest_name(field, choices).empty() ? "" : did_you_mean(field, choices));
+}
+
+template <class T>
+void assign(const Value& value, const char* name, std::optional<T>& field, const Limits& limits) {
+  assign(value, name, field.emplace(), limits);
 }
 
 void assign(const Value& value, const char* name, std::vector<int64_t>& field, const Limits& limits) {
@@ -222,75 +228,25 @@ Recipe parse_recipe(const std::string& toml, const std::string& where,
     global_batch_given = global_batch_given || table.at_path("train.global_batch").node() != nullptr;
   };
   assign_all(parse_toml(toml, where), {where, base_folder});
-  for (const std::string& text : overrides)
-    assign_all(parse_override(text), {"--" + text, std::filesystem::current_path(), false});
+  std::vector<toml::table> changes;
+  for (const std::string& text : overrides) changes.push_back(parse_override(text));
+  if (std::ranges::any_of(changes,
+                          [](auto& table) { return table.at_path("head.margin").node() != nullptr; }))
+    recipe.head.m1 = recipe.head.m2 = recipe.head.m3 = std::nullopt;  // of the margin that the file has
+  for (size_t i = 0; i < changes.size(); ++i)
+    assign_all(changes[i], {"--" + overrides[i], std::filesystem::current_path(), false});
   if (recipe.train.batch_per_rank > 0 && !global_batch_given)
     recipe.train.global_batch = 0;  // not its default
   check_whole(recipe, where);
-  return recipe;
+  try {
+    return with_named_margin(std::move(recipe));
+  } catch (const UsageError& error) {
+    fail_usage("{}: [head] {}", where, error.what());
+  }
 }
 
 Recipe read_recipe(const std::filesystem::path& path, std::span<const std::string> overrides) {
   return parse_recipe(read_text_file(path), path.string(), path.parent_path(), overrides);
-}
-
-BackboneOptions Recipe::backbone_options() const {
-  return {.name = backbone.name,
-          .input = {data.channels, data.height, data.width},
-          .embedding = backbone.embedding,
-          .dropout = backbone.dropout,
-          .width = backbone.width,
-          .stages = backbone.stages,
-          .depth = backbone.depth,
-          .stem_stride = backbone.stem_stride};
-}
-
-namespace {
-
-std::string toml_value(bool value) { return value ? "true" : "false"; }
-std::string toml_value(Integer auto value) { return std::to_string(value); }
-std::string toml_value(double value) {
-  const std::string text = fmt::format("{}", value);
-  return text.find_first_of(".en") == std::string::npos ? text + ".0" : text;
-}
-std::string toml_value(const std::string& value) {
-  std::ostringstream out;
-  out << toml::value<std::string>(value);
-  return out.str();
-}
-std::string toml_value(const std::vector<int64_t>& values) {
-  return fmt::format("[{}]", fmt::join(values, ", "));
-}
-std::string toml_value(const StringMap& map) {
-  Strings entries;
-  for (const auto& [key, value] : map) entries.push_back(toml_value(key) + " = " + toml_value(value));
-  return fmt::format("{{{}}}", fmt::join(entries, ", "));
-}
-
-}  // namespace
-
-std::string to_toml(const Recipe& recipe) {
-  std::string text, section;
-  for_each_field(recipe, [&](const std::string name, const auto& field, const Limits&, const char*) {
-    const size_t dot = name.find('.');
-    if (name.substr(0, dot) != section) {
-      section = name.substr(0, dot);
-      text += fmt::format("{}[{}]\n", text.empty() ? "" : "\n", section);
-    }
-    text += fmt::format("{} = {}\n", name.substr(dot + 1), toml_value(field));
-  });
-  return text;
-}
-
-std::string recipe_help() {
-  std::string text;
-  Recipe recipe;
-  for_each_field(recipe, [&](const char* name, const auto& field, const Limits& limits, const char* help) {
-    const std::string choices =
-        limits.choices.empty() ? "" : fmt::format(" [{}]", fmt::join(limits.choices, ", "));
-    text += fmt::format("  {:<30} {:<12} {}{}\n", name, toml_value(field), help, choices);
-  });
-  return text;
 }
 
 }  // namespace partialfc

@@ -6,11 +6,14 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "partialfc/comm/agreement.h"
 #include "partialfc/data/augment.h"
+#include "partialfc/head/margin.h"
 #include "partialfc/models/backbones.h"
 #include "trainer/schedule.h"
 
@@ -40,7 +43,9 @@ struct Recipe {
   } backbone;
   struct Head {
     double sample_rate = 1;
-    double scale = 64, m1 = 1, m2 = 0.5, m3 = 0;
+    double scale = 64;
+    std::optional<std::string> margin;  // and its values: head/margin.h
+    std::optional<double> m1, m2, m3;
     bool detached = false;
     double filter_above = 1;
     std::string precision = "fp32";  // fp32 | bf16
@@ -82,18 +87,30 @@ struct Recipe {
   } checkpoint;
 
   BackboneOptions backbone_options() const;
+  MarginOptions margin_options() const;
 };
 
 // Reads `path`, then applies overrides "key.sub=value". Paths in the file are relative to its folder. Throws UsageError
-// that names the key: unknown (with the nearest), of a wrong type, out of range, or missing.
+// that names the key: unknown (with the nearest), of a wrong type, out of range, or missing. What is read has its margin
+// by name, with that margin's values alone; a margin named in an override stands in place of the file's.
 Recipe read_recipe(const std::filesystem::path& path, std::span<const std::string> overrides);
 Recipe parse_recipe(const std::string& toml, const std::string& where,
                     const std::filesystem::path& base_folder, std::span<const std::string> overrides);
 
-// The recipe as TOML, every field with its value: what a run folder keeps.
+// The recipe as TOML, every field with its value, the margin by name: what a run folder keeps.
 std::string to_toml(const Recipe& recipe);
+
+// What all ranks of a run must have alike: every key with its value, as in to_toml(), but paths and what a host may
+// decide for itself (Limits::per_host); of verification.packs the names.
+std::vector<NamedValue> shared_values(const Recipe& recipe);
+
+// A recipe with its margin by name, and those values alone that the name takes. Throws UsageError where the values and the
+// name exclude each other.
+Recipe with_named_margin(Recipe recipe);
 
 // Every key with its default and what it means, one a line.
 std::string recipe_help();
+// docs/recipe.md: the same with types and ranges, in Markdown.
+std::string recipe_page();
 
 }  // namespace partialfc

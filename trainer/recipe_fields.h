@@ -1,5 +1,5 @@
-// The list of a recipe's fields: visit(name, field, limits, help) for each. Limits of numbers are inclusive; of strings,
-// the allowed values.
+// The list of a recipe's fields: visit(name, field, limits, help) for each. Limits of numbers are inclusive; of
+// strings, the allowed values. What is per_host, and what is a path, may differ between the ranks of a run.
 #pragma once
 
 #include <limits>
@@ -10,17 +10,19 @@
 
 namespace partialfc {
 
+constexpr double kUnbounded = 1e15;  // counts have this for a limit, which is none
+
 struct Limits {
   double low = -std::numeric_limits<double>::infinity();
   double high = std::numeric_limits<double>::infinity();
   std::vector<std::string> choices;
   bool is_path = false;
+  bool per_host = false;
 };
 
 template <class Recipe, class Visitor>
 void for_each_field(Recipe& r, Visitor&& visit) {
-  const double most = 1e15;
-  const Limits any, positive{1, most}, not_negative{0, most}, share{0, 1}, path{.is_path = true};
+  const Limits any, positive{1, kUnbounded}, not_negative{0, kUnbounded}, share{0, 1}, path{.is_path = true};
   const auto one_of = [](std::vector<std::string> choices) { return Limits{.choices = std::move(choices)}; };
 
   visit("data.source", r.data.source, one_of({"files", "synthetic"}),
@@ -39,8 +41,10 @@ void for_each_field(Recipe& r, Visitor&& visit) {
   visit("data.cache", r.data.cache, one_of({"none", "ram"}),
         "ram: one copy of the .rec in the host's memory");
   visit("data.cache_folder", r.data.cache_folder, path, "ram: where, a file system in memory");
-  visit("data.threads", r.data.threads, Limits{0, 1024}, "loader threads a rank; 0: chosen from the cores");
-  visit("data.prefetch", r.data.prefetch, Limits{1, 1024}, "batches made ahead");
+  visit("data.threads", r.data.threads, Limits{.low = 0, .high = 1024, .per_host = true},
+        "loader threads a rank; 0: chosen from the cores");
+  visit("data.prefetch", r.data.prefetch, Limits{.low = 1, .high = 1024, .per_host = true},
+        "batches made ahead");
   visit("data.max_skipped", r.data.max_skipped, share,
         "share of unusable images above which training stops; 100 are always borne");
 
@@ -67,7 +71,7 @@ void for_each_field(Recipe& r, Visitor&& visit) {
   visit("augment.erase_area", r.augment.erase_area, share, "its largest share of the image");
 
   const auto names = backbone_names();
-  visit("backbone.name", r.backbone.name, one_of({names.begin(), names.end()}), "");
+  visit("backbone.name", r.backbone.name, one_of({names.begin(), names.end()}), "the network");
   visit("backbone.embedding", r.backbone.embedding, Limits{1, 65536}, "dimensions");
   visit("backbone.dropout", r.backbone.dropout, Limits{0, 0.99}, "before the last linear layer");
   visit("backbone.width", r.backbone.width, Limits{1, 4096}, "small: channels of its first stage");
@@ -77,27 +81,32 @@ void for_each_field(Recipe& r, Visitor&& visit) {
         "small: stride of the first convolution");
 
   visit("head.sample_rate", r.head.sample_rate, Limits{1e-12, 1}, "share of the classes in a step");
-  visit("head.scale", r.head.scale, Limits{1e-3, 1e4}, "s");
-  visit("head.m1", r.head.m1, Limits{1e-3, 16}, "multiplies the target's angle (SphereFace)");
-  visit("head.m2", r.head.m2, Limits{0, 3.14}, "added to the target's angle (ArcFace 0.5)");
-  visit("head.m3", r.head.m3, Limits{-1, 1}, "taken from the target's cosine (CosFace 0.4)");
+  visit("head.scale", r.head.scale, Limits{1e-3, 1e4}, "s, by which cosines become logits");
+  visit("head.margin", r.head.margin, one_of(margin_names()),
+        "without: what m1, m2, m3 say; arcface where none of them is given");
+  visit("head.m1", r.head.m1, Limits{1e-3, 16}, "multiplies the target's angle; sphereface: 1.35");
+  visit("head.m2", r.head.m2, Limits{0, 3.14}, "added to the target's angle; arcface: 0.5");
+  visit("head.m3", r.head.m3, Limits{-1, 1}, "taken from the target's cosine; cosface: 0.4");
   visit("head.detached", r.head.detached, any, "margin without its derivative, as the PyTorch peer has it");
   visit("head.filter_above", r.head.filter_above, Limits{-1, 1},
         "negatives with a larger cosine are left out; 1: none");
   visit("head.precision", r.head.precision, one_of({"fp32", "bf16"}), "of products and stored centers");
   visit("head.store", r.head.store, one_of({"memory", "file"}), "where the centers are");
   visit("head.store_folder", r.head.store_folder, path, "file: of its working file; empty: the run's");
-  visit("head.store_memory", r.head.store_memory, Limits{1e-3, 1e6}, "file: GiB that a rank keeps in memory");
+  visit("head.store_memory", r.head.store_memory, Limits{.low = 1e-3, .high = 1e6, .per_host = true},
+        "file: GiB that a rank keeps in memory");
 
   visit("optimizer.name", r.optimizer.name, one_of({"sgd", "adamw"}), "of backbone and centers");
   visit("optimizer.learning_rate", r.optimizer.learning_rate, Limits{0, 1e3}, "highest of the schedule");
   visit("optimizer.reference_batch", r.optimizer.reference_batch, not_negative,
         "scale the rate by the global batch over this; 0: do not");
-  visit("optimizer.momentum", r.optimizer.momentum, Limits{0, 0.9999}, "sgd");
-  visit("optimizer.weight_decay", r.optimizer.weight_decay, Limits{0, 1}, "");
-  visit("optimizer.beta1", r.optimizer.beta1, Limits{0, 0.9999}, "adamw");
-  visit("optimizer.beta2", r.optimizer.beta2, Limits{0, 0.999999}, "adamw");
-  visit("optimizer.epsilon", r.optimizer.epsilon, Limits{1e-30, 1}, "adamw");
+  visit("optimizer.momentum", r.optimizer.momentum, Limits{0, 0.9999}, "sgd: of the gradients before");
+  visit("optimizer.weight_decay", r.optimizer.weight_decay, Limits{0, 1},
+        "of all weights, and of the centers in a step");
+  visit("optimizer.beta1", r.optimizer.beta1, Limits{0, 0.9999}, "adamw: decay of the gradients' mean");
+  visit("optimizer.beta2", r.optimizer.beta2, Limits{0, 0.999999},
+        "adamw: decay of the mean of their squares");
+  visit("optimizer.epsilon", r.optimizer.epsilon, Limits{1e-30, 1}, "adamw: added to the root of it");
   visit("optimizer.clip_norm", r.optimizer.clip_norm, Limits{0, 1e9},
         "largest norm of the backbone's gradient; 0: any");
 
@@ -118,7 +127,7 @@ void for_each_field(Recipe& r, Visitor&& visit) {
         "of the backbone; auto: bf16 where the CPU has it");
   visit("train.channels_last", r.train.channels_last, any, "memory layout of activations");
   visit("train.seed", r.train.seed, Limits{0, 9e15}, "of everything that is drawn");
-  visit("train.log_every", r.train.log_every, positive, "steps");
+  visit("train.log_every", r.train.log_every, positive, "steps from one line of progress to the next");
 
   visit("verification.every", r.verification.every, not_negative, "steps; 0: at the end only");
   visit("verification.batch", r.verification.batch, positive, "images at once on a rank");

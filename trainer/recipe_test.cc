@@ -54,7 +54,7 @@ lfw = "lfw.bin"
   EXPECT_EQ(recipe.verification.packs,
             (std::map<std::string, std::string>{{"lfw", "/sets/faces/lfw.bin"}, {"a b", "/packs/ab.bin"}}));
   EXPECT_EQ(recipe.train.steps, 10);
-  EXPECT_EQ(recipe.head.m2, 0.5);  // not given: its default
+  EXPECT_EQ(recipe.head.scale, 64);  // not given: its default
 }
 
 TEST(Recipe, AnUnknownKeyIsRefusedWithTheNearestOne) {
@@ -189,6 +189,10 @@ struct ChangeField {
     if (limits.is_path) field = "/odd '#\"\\ path/x";
     if (!limits.choices.empty()) field = limits.choices[field == limits.choices[0] ? 1 : 0];
   }
+  template <class T>
+  void change(std::optional<T>& field, const Limits& limits) {
+    change(field.emplace(), limits);
+  }
   void change(std::vector<int64_t>& field, const Limits&) { field = {7, 3}; }
   void change(std::map<std::string, std::string>& field, const Limits&) {
     field = {{"lfw", "/lfw.bin"}, {"a \"b\".c", "/odd 'name'.bin"}};
@@ -199,7 +203,10 @@ struct ChangeField {
 std::map<std::string, std::string> values_of(const Recipe& recipe) {
   std::map<std::string, std::string> values;
   for_each_field(recipe, [&](const char* name, const auto& field, const Limits&, const char*) {
-    values[name] = fmt::format("{}", field);
+    if constexpr (requires { field.has_value(); })
+      values[name] = field ? fmt::format("{}", *field) : "";
+    else
+      values[name] = fmt::format("{}", field);
   });
   return values;
 }
@@ -211,6 +218,7 @@ TEST(Recipe, EveryFieldGoesThroughTomlAndBack) {
   changed.train.epochs = 0;  // these do not go with steps, a global batch, synthetic data and no shuffling
   changed.train.batch_per_rank = 0;
   changed.data.cache = "none", changed.data.order = "full";
+  changed.head.margin = "combined";  // the one that takes all three values
   const std::set<std::string> others = {"train.epochs", "train.batch_per_rank", "data.cache", "data.order"};
   auto values = values_of(changed);
   for (const auto& [name, value] : values_of(Recipe{}))
@@ -242,8 +250,58 @@ TEST(Recipe, ABatchPerRankTakesThePlaceOfTheDefaultGlobalBatch) {
 TEST(Recipe, HelpNamesEveryKeyWithItsDefault) {
   const std::string help = recipe_help();
   for (const auto& [name, value] : values_of(Recipe{})) EXPECT_THAT(help, HasSubstr("  " + name + " "));
-  EXPECT_THAT(help, HasSubstr("head.m2                        0.5 "));
+  EXPECT_THAT(help, HasSubstr("head.scale                     64.0 "));
+  EXPECT_THAT(help, HasSubstr("head.m2                        - "));
   EXPECT_THAT(help, HasSubstr("[sgd, adamw]"));
+}
+
+void expect_margin(const Recipe& recipe, const std::string& described) {
+  EXPECT_EQ(describe(resolve_margin(recipe.margin_options())), described);
+  // What a run folder keeps says it by name, and reads as it was.
+  const Recipe kept = parse_recipe(to_toml(recipe), "kept.toml", "/", {});
+  EXPECT_EQ(to_toml(kept), to_toml(recipe));
+  EXPECT_THAT(to_toml(recipe), HasSubstr("margin = '" + described.substr(0, described.find(',')) + "'\n"));
+}
+
+TEST(Recipe, AMarginHasItsOwnValuesAlone) {
+  expect_margin(parse(""), "arcface, m2 = 0.5, s = 64");
+  expect_margin(parse("head.m3 = 0.4\n"), "cosface, m3 = 0.4, s = 64");
+  expect_margin(parse("head.m1 = 1.0\nhead.m2 = 0.0\nhead.m3 = 0.4\n"), "cosface, m3 = 0.4, s = 64");
+  expect_margin(parse("head.m2 = 0\n"), "softmax, s = 64");
+  expect_margin(parse("head = { margin = \"sphereface\", scale = 30 }\n"), "sphereface, m1 = 1.35, s = 30");
+  expect_margin(parse("head = { margin = \"cosface\", m3 = 0.35 }\n"), "cosface, m3 = 0.35, s = 64");
+  expect_margin(parse("head = { m2 = 0.3, m3 = 0.1 }\n"), "combined, m1 = 1, m2 = 0.3, m3 = 0.1, s = 64");
+  expect_margin(parse("head.detached = true\nhead.filter_above = 0.5\n"),
+                "arcface, m2 = 0.5, s = 64, without its derivative, negatives above 0.5 left out");
+  Recipe made;  // by a program, not read
+  made.train.steps = 1, made.data.path = "/x";
+  made.head.m3 = 0.2;
+  expect_margin(made, "cosface, m3 = 0.2, s = 64");
+}
+
+TEST(Recipe, AnotherMarginsValueIsRefused) {
+  EXPECT_EQ(
+      refusal("head = { margin = \"arcface\", m3 = 0.4 }\n"),
+      "r.toml: [head] margin arcface has no m3, which is 0.4: leave it out, or say combined, with m1, m2 "
+      "and m3");
+  EXPECT_THAT(refusal("head = { margin = \"combined\", m1 = 1, m2 = 0.3 }\n"), HasSubstr("m3 is missing"));
+  EXPECT_EQ(refusal("head.margin = \"cosfase\"\n"),
+            "r.toml:3: head.margin = 'cosfase': must be one of softmax, arcface, cosface, sphereface, "
+            "combined; did you mean 'cosface'?");
+}
+
+TEST(Recipe, AMarginOnTheCommandLineStandsInPlaceOfTheFiles) {
+  const std::string file = "head = { margin = \"arcface\", m2 = 0.3 }\n";
+  expect_margin(parse(file, {"head.margin=cosface"}), "cosface, m3 = 0.4, s = 64");
+  expect_margin(parse(file, {"head.m3=0.2", "head.margin=cosface"}), "cosface, m3 = 0.2, s = 64");
+  expect_margin(parse(file, {"head.m2=0.2"}), "arcface, m2 = 0.2, s = 64");
+  EXPECT_THAT(refusal(file, {"head.m3=0.2"}), HasSubstr("arcface has no m3"));
+  expect_margin(parse("head.m2 = 0.3\n", {"head.m3=0.2"}), "combined, m1 = 1, m2 = 0.3, m3 = 0.2, s = 64");
+}
+
+TEST(Recipe, ItsPageIsTheCommittedOne) {
+  EXPECT_EQ(read_text_file(std::filesystem::path(PARTIALFC_SOURCE) / "docs/recipe.md"), recipe_page())
+      << "build/release/bin/partialfc train --help-recipe > docs/recipe.md";
 }
 
 TEST(Recipe, BackboneOptionsAreAllHandedOn) {

@@ -1,14 +1,22 @@
 #include "trainer/run_folder.h"
 
+#include <fmt/ranges.h>
+
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+#include <array>
+#include <random>
 #include <sstream>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "partialfc/base/error.h"
 #include "partialfc/base/file.h"
 #include "partialfc/checkpoint/checkpoint_folder.h"
+#include "partialfc/comm/agreement.h"
+#include "partialfc/comm/gather_texts.h"
 
 namespace partialfc {
 
@@ -37,6 +45,34 @@ std::vector<fs::path> files_of_run(const fs::path& folder) {
   return files;
 }
 
+// A file that is there while this object lives, of the rank that makes it.
+class Token {
+ public:
+  Token(fs::path path, bool make) : path_(std::move(path)), is_mine_(make) {
+    if (is_mine_) write_file_atomically(path_, "");
+  }
+  ~Token() {
+    std::error_code ignored;  // an empty file stays behind
+    if (is_mine_) fs::remove(path_, ignored);
+  }
+  Token(const Token&) = delete;
+  Token& operator=(const Token&) = delete;
+
+  bool is_seen_within(std::chrono::milliseconds patience) const {
+    const auto end = std::chrono::steady_clock::now() + patience;
+    std::error_code ignored;  // what cannot be looked at is not seen
+    while (!fs::exists(path_, ignored)) {
+      if (std::chrono::steady_clock::now() >= end) return false;
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+    return true;
+  }
+
+ private:
+  const fs::path path_;
+  const bool is_mine_;
+};
+
 }  // namespace
 
 StartMode start_after_failure(const fs::path& folder, const std::string& launch_id, StartMode asked_for) {
@@ -54,6 +90,30 @@ void prepare_run_folder(const fs::path& folder, StartMode mode) {
         "{}: holds a run already; go on with --resume, replace it with --overwrite, or name another --output",
         folder.string());
   create_folders(folder);
+}
+
+void require_shared_folder(const fs::path& folder, Communicator& world, std::chrono::milliseconds patience) {
+  std::array<int64_t, 1> number = {0};
+  if (world.rank() == 0) number[0] = std::random_device()();
+  world.broadcast(std::span<int64_t>(number), 0).wait();
+  const Token token(folder / fmt::format(".token-{:08x}", number[0]), world.rank() == 0);
+  world.barrier().wait();  // it is there
+  if (world.host_of(world.rank()) == world.host_of(0)) patience = {};
+  const std::string seen = token.is_seen_within(patience) ? "yes" : "no";
+  const std::vector<std::string> answers = gather_texts(world, seen + " " + fs::absolute(folder).string());
+  std::vector<std::string> blind;
+  for (size_t rank = 0; rank < answers.size(); ++rank)
+    if (answers[rank].starts_with("no"))
+      blind.push_back(
+          fmt::format("{} of rank {} (host {})", answers[rank].substr(3), rank, world.host_of(rank)));
+  if (blind.empty()) return;
+  const size_t told = std::min<size_t>(blind.size(), 4);
+  throw DisagreementError(
+      fmt::format("{}, the run's folder of rank 0 (host {}), is not {}{}: what rank 0 writes there is not "
+                  "seen here. Name an --output "
+                  "that all hosts share",
+                  answers[0].substr(4), world.host_of(0), fmt::join(std::span(blind).first(told), ", "),
+                  blind.size() == told ? "" : fmt::format(" and {} more", blind.size() - told)));
 }
 
 void clear_run_folder(const fs::path& folder) {

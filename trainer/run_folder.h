@@ -1,9 +1,12 @@
-// A run's folder: recipe.toml (the resolved recipe), metrics.jsonl, TensorBoard events, checkpoints (checkpoint/), .launch
-// (the launch that began it).
+// A run's folder: recipe.toml (the resolved recipe), metrics.jsonl, TensorBoard events, checkpoints (checkpoint/),
+// .launch (the launch that began it).
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <string>
+
+#include "partialfc/comm/communicator.h"
 
 namespace partialfc {
 
@@ -18,9 +21,15 @@ enum class StartMode { kNew, kResume, kOverwrite };
 StartMode start_after_failure(const std::filesystem::path& folder, const std::string& launch_id,
                               StartMode asked_for);
 
-// Makes the folder if it is not there. kNew refuses one that holds a run, kResume needs one. Throws Error, or UsageError
-// that says which option to give.
+// Makes the folder if it is not there. kNew refuses one that holds a run, kResume needs one. Throws Error, or
+// UsageError that says which option to give.
 void prepare_run_folder(const std::filesystem::path& folder, StartMode mode);
+
+// Collective. Rank 0 leaves a file in its folder for a moment, and every rank looks for it in its own; a rank on
+// another host does so for up to `patience`, as file systems between hosts may be slow to tell. Throws UsageError on
+// all ranks that names those who do not see it, and their hosts.
+void require_shared_folder(const std::filesystem::path& folder, Communicator& world,
+                           std::chrono::milliseconds patience = std::chrono::seconds(10));
 
 // Removes the files of the run that the folder holds, and nothing else.
 void clear_run_folder(const std::filesystem::path& folder);

@@ -6,8 +6,10 @@
 #include <set>
 
 #include "partialfc/base/file.h"
+#include "partialfc/base/host_name.h"
 #include "partialfc/base/test_support.h"
 #include "partialfc/checkpoint/checkpoint_folder.h"
+#include "partialfc/comm/thread_ranks.h"
 
 namespace partialfc {
 namespace {
@@ -110,6 +112,34 @@ TEST(TruncateMetrics, KeepsWhatIsNotBeyondTheStep) {
   fs::remove(file);
   truncate_metrics(scratch.path(), 0);
   EXPECT_FALSE(fs::exists(file));
+}
+
+TEST(RunFolder, IsSharedByAllRanks) {
+  ScratchFolder scratch;
+  for (const int ranks : {1, 2, 4})
+    run_ranks(ranks, [&](Communicator& world) { require_shared_folder(scratch / "", world); });
+  EXPECT_TRUE(fs::is_empty(scratch / "")) << "the token is left";
+}
+
+TEST(RunFolder, RanksWithAnotherFolderAreNamed) {
+  ScratchFolder scratch;
+  create_folders(scratch / "a");
+  create_folders(scratch / "b");
+  std::vector<std::string> messages(3);
+  run_ranks(3, [&](Communicator& world) {
+    try {
+      require_shared_folder(scratch / (world.rank() == 1 ? "b" : "a"), world);
+    } catch (const UsageError& error) {
+      messages[world.rank()] = error.what();
+    }
+  });
+  const std::string host = host_name();
+  EXPECT_THAT(messages,
+              testing::Each(fmt::format(
+                  "{}, the run's folder of rank 0 (host {}), is not {} of rank 1 (host {}): what rank "
+                  "0 writes there is not seen here. Name an --output that all hosts share",
+                  (scratch / "a").string(), host, (scratch / "b").string(), host)));
+  EXPECT_TRUE(fs::is_empty(scratch / "a"));
 }
 
 }  // namespace

@@ -36,15 +36,6 @@ std::optional<FileStoreOptions> file_store_options(const Recipe::Head& h,
                           .memory_bytes = static_cast<int64_t>(h.store_memory * (1 << 30))};
 }
 
-MarginOptions margin_options(const Recipe::Head& h) {
-  return {.scale = static_cast<float>(h.scale),
-          .m1 = static_cast<float>(h.m1),
-          .m2 = static_cast<float>(h.m2),
-          .m3 = static_cast<float>(h.m3),
-          .detached = h.detached,
-          .filter_above = static_cast<float>(h.filter_above)};
-}
-
 MatrixView<const float> view_of(const torch::Tensor& t) {
   return {t.data_ptr<float>(), t.size(0), t.size(1)};
 }
@@ -52,7 +43,7 @@ MatrixView<const float> view_of(const torch::Tensor& t) {
 }  // namespace
 
 Trainer::Trainer(const Recipe& recipe, Communicator& world, const TrainOptions& options)
-    : recipe_(recipe),
+    : recipe_(agreed(recipe, precision_of(recipe.train.precision), world)),
       options_(options),
       world_(world),
       world_batch_(batch_in_world(recipe, world.size())),
@@ -66,9 +57,10 @@ Trainer::Trainer(const Recipe& recipe, Communicator& world, const TrainOptions& 
     check_pack(packs_.back().pack, path, static_cast<int>(recipe.data.channels), team_, world);
   }
   open_data();
-  world.barrier().wait();  // a rank that found its share of a pack wrong has thrown: nothing is made then
+  // A rank that found its share of a pack wrong has thrown: nothing is made then.
+  require_same_data(what_was_found(), world);
   if (is_first()) prepare_run_folder(options.output, options.start);
-  world.barrier().wait();
+  require_shared_folder(options.output, world);
   network_ = std::make_unique<Network>(make_backbone(recipe.backbone_options()),
                                        NetworkOptions{.precision = precision_of(recipe.train.precision),
                                                       .channels_last = recipe.train.channels_last,
@@ -83,7 +75,7 @@ Trainer::Trainer(const Recipe& recipe, Communicator& world, const TrainOptions& 
                        .sample_rate = recipe.head.sample_rate,
                        .seed = static_cast<uint64_t>(recipe.train.seed),
                        .precision = precision_of(recipe.head.precision),
-                       .margin = margin_options(recipe.head),
+                       .margin = recipe.margin_options(),
                        .optimizer = optimizer_options(recipe.optimizer),
                        .file_store = file_store_options(recipe.head, options.output)},
       *head_channel_, team_);
@@ -116,6 +108,15 @@ void Trainer::open_data() {
     dataset_size_ = source_->size();
     num_classes_ = data.classes > 0 ? data.classes : source_->num_classes();
   }
+}
+
+FoundData Trainer::what_was_found() const {
+  FoundData found{.num_classes = num_classes_,
+                  .images = dataset_size_,
+                  .fingerprint = source_ ? source_->fingerprint() : 0};
+  for (const Pack& pack : packs_)
+    found.packs.push_back({pack.name, fmt::format("{} pairs", pack.pack.same.size())});
+  return found;
 }
 
 // So that the activations fit into four fifths of this rank's share of the memory that the centers leave.

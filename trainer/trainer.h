@@ -23,6 +23,7 @@
 #include "trainer/recipe.h"
 #include "trainer/run_folder.h"
 #include "trainer/run_log.h"
+#include "trainer/start_agreement.h"
 #include "trainer/step_meter.h"
 #include "trainer/world_batch.h"
 
@@ -40,7 +41,8 @@ enum class TrainOutcome { kFinished, kStopped };
 
 class Trainer {
  public:
-  // Collective. Reads the recipe's data and packs, makes or resumes the model.
+  // Collective. Reads the recipe's data and packs, makes or resumes the model. Throws DisagreementError where the ranks
+  // have other recipes, programs, data or folders (start_agreement.h, run_folder.h).
   Trainer(const Recipe& recipe, Communicator& world, const TrainOptions& options);
   ~Trainer();
 
@@ -54,6 +56,7 @@ class Trainer {
   };
 
   void open_data();
+  FoundData what_was_found() const;
   void choose_micro_batches();
   int64_t steps_in_all() const;
   void resume();

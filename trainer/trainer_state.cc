@@ -41,6 +41,13 @@ std::vector<BoundValue> bound_values(const Recipe& recipe, int64_t num_classes, 
           {"train.seed", text(recipe.train.seed)}};
 }
 
+// As the recipe of the checkpoint had it; "" where the checkpoint has no recipe.
+std::string margin_saved_in(const Manifest& manifest) {
+  const std::string toml = manifest.recipe.value("toml", "");
+  if (toml.empty()) return "";
+  return describe(resolve_margin(parse_recipe(toml, kManifestName, "/", {}).margin_options()));
+}
+
 }  // namespace
 
 nlohmann::json Trainer::recipe_in_manifest() const {
@@ -94,6 +101,10 @@ void Trainer::resume() {
   total_steps_ = steps_in_all();
   tell(fmt::format("resumed from {} at step {}, sample {} (saved by {} rank{})", folder.string(), step_,
                    samples_, manifest.world_size, manifest.world_size == 1 ? "" : "s"));
+  const std::string margin = describe(resolve_margin(recipe_.margin_options())),
+                    saved_margin = margin_saved_in(manifest);
+  if (!saved_margin.empty() && saved_margin != margin)
+    tell(fmt::format("margin {}, saved with {}", margin, saved_margin));
   const int64_t saved_batch = manifest.recipe.value(kGlobalBatch, world_batch_.global);
   if (saved_batch != world_batch_.global) tell(describe_change(world_batch_, recipe_, saved_batch));
 }
@@ -117,9 +128,8 @@ void Trainer::tell_what_is_trained() {
                    recipe_.backbone.name, graph.parameter_count() * 1e-6, graph.forward_flops() * 1e-9,
                    graph.input().channels, graph.input().height, graph.input().width, graph.embedding(),
                    network_->options().precision == Precision::kBFloat16 ? "bf16" : "fp32"));
-  tell(fmt::format("head: {:g} of the classes in a step, s = {:g}, m1 = {:g}, m2 = {:g}, m3 = {:g}",
-                   recipe_.head.sample_rate, recipe_.head.scale, recipe_.head.m1, recipe_.head.m2,
-                   recipe_.head.m3));
+  tell(fmt::format("head: {:g} of the classes in a step, margin {}", recipe_.head.sample_rate,
+                   describe(resolve_margin(recipe_.margin_options()))));
 }
 
 void Trainer::tell_progress(double learning_rate) {

@@ -91,6 +91,30 @@ TEST_F(TrainerTest, AnotherGlobalBatchIsToldOnResume) {
   EXPECT_THAT(told_, testing::Not(HasSubstr("saved with")));
 }
 
+// A run of before margins had names: its recipe has all three values, those given and those of then.
+TEST_F(TrainerTest, AnotherMarginIsToldOnResume) {
+  write_images(draw_classes(kClasses, 2));
+  recipe_.head.m2 = {}, recipe_.head.m3 = 0.4;
+  recipe_.train.steps = 1;
+  train(recipe_, 1, "run");
+  EXPECT_THAT(told_, HasSubstr("head: 0.5 of the classes in a step, margin cosface, m3 = 0.4, s = 16\n"));
+  const fs::path saved = checkpoint("run", 1);
+  Manifest manifest = read_manifest(saved);
+  std::string toml = manifest.recipe["toml"];
+  const std::string named = "margin = 'cosface'\n", of_then = "m1 = 1.0\nm2 = 0.5\n";
+  ASSERT_NE(toml.find(named), std::string::npos);
+  toml.replace(toml.find(named), named.size(), of_then);
+  manifest.recipe["toml"] = toml;
+  write_manifest(saved, manifest);
+  recipe_.train.steps = 2;
+  EXPECT_EQ(resume(recipe_, 1, "run"), TrainOutcome::kFinished);
+  EXPECT_THAT(told_,
+              HasSubstr("margin cosface, m3 = 0.4, s = 16, saved with combined, m1 = 1, m2 = 0.5, m3 = "
+                        "0.4, s = 16\n"));
+  resume(recipe_, 1, "run");
+  EXPECT_THAT(told_, testing::Not(HasSubstr("saved with")));
+}
+
 TEST_F(TrainerTest, AsManyRanksGoOnBitForBit) {
   write_images(draw_classes(kClasses, 6));
   train(recipe_, 2, "whole");

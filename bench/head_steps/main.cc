@@ -30,7 +30,7 @@ int main(int count, char** arguments) {
     options.num_classes = classes;
     options.dim = kDim;
     options.max_batch = batch;
-    options.margin.m3 = 0.4f;
+    options.margin.name = MarginName::kCosFace;
     PartialFC head(options, comm, team);
     Matrix<float> features(batch, kDim), gradients(batch, kDim);
     std::vector<int64_t> labels(batch);

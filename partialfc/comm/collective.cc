@@ -1,7 +1,5 @@
 #include "partialfc/comm/collective.h"
 
-#include <algorithm>
-
 #include "partialfc/base/error.h"
 
 namespace partialfc {
@@ -17,6 +15,8 @@ const char* name_of(DataType type) {
       return "float32";
     case DataType::kFloat64:
       return "float64";
+    case DataType::kBFloat16:
+      return "bfloat16";
   }
   return "?";
 }
@@ -35,23 +35,6 @@ const char* name_of(ReduceOp op) {
 
 bool reduces(Collective collective) {
   return collective == Collective::kAllReduce || collective == Collective::kReduceScatter;
-}
-
-template <Reducible T>
-void combine_typed(void* accumulator, const void* values, int64_t count, ReduceOp op) {
-  T* to = static_cast<T*>(accumulator);
-  const T* from = static_cast<const T*>(values);
-  switch (op) {
-    case ReduceOp::kSum:
-      for (int64_t i = 0; i < count; ++i) to[i] += from[i];
-      break;
-    case ReduceOp::kMax:
-      for (int64_t i = 0; i < count; ++i) to[i] = std::max(to[i], from[i]);
-      break;
-    case ReduceOp::kMin:
-      for (int64_t i = 0; i < count; ++i) to[i] = std::min(to[i], from[i]);
-      break;
-  }
 }
 
 }  // namespace
@@ -78,6 +61,8 @@ int64_t size_of(DataType type) {
   switch (type) {
     case DataType::kByte:
       return 1;
+    case DataType::kBFloat16:
+      return 2;
     case DataType::kFloat32:
       return 4;
     case DataType::kInt64:
@@ -101,20 +86,6 @@ std::string describe(const CollectiveCall& call) {
 bool same_operation(const CollectiveCall& a, const CollectiveCall& b) {
   return a.collective == b.collective && a.count == b.count && a.type == b.type && a.op == b.op &&
          a.root == b.root;
-}
-
-void combine(void* accumulator, const void* values, int64_t count, DataType type, ReduceOp op) {
-  switch (type) {
-    case DataType::kByte:
-      PFC_CHECK(type != DataType::kByte, "bytes cannot be reduced");
-      break;
-    case DataType::kInt64:
-      return combine_typed<int64_t>(accumulator, values, count, op);
-    case DataType::kFloat32:
-      return combine_typed<float>(accumulator, values, count, op);
-    case DataType::kFloat64:
-      return combine_typed<double>(accumulator, values, count, op);
-  }
 }
 
 }  // namespace partialfc

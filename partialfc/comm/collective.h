@@ -1,4 +1,4 @@
-// What a collective operation is: its kind, its element type, its reduction, and the arithmetic.
+// What a collective operation is: its kind, its element type, its reduction.
 //
 // With R ranks and n elements:
 //   all_gather      mine (n) -> all (R, n)    all[r] = rank r's mine
@@ -14,11 +14,13 @@
 #include <cstdint>
 #include <string>
 
+#include "partialfc/base/precision.h"
+
 namespace partialfc {
 
 enum class Collective { kAllGather, kAllReduce, kReduceScatter, kBroadcast, kBarrier, kOpenChannel };
 constexpr int kCollectives = 6;
-enum class DataType { kByte, kInt64, kFloat32, kFloat64 };
+enum class DataType { kByte, kInt64, kFloat32, kFloat64, kBFloat16 };
 enum class ReduceOp { kSum, kMax, kMin };
 
 const char* name_of(Collective collective);  // "all_gather", …
@@ -26,7 +28,7 @@ const char* name_of(Collective collective);  // "all_gather", …
 // The types of elements that can be sent, and those that can be reduced.
 template <class T>
 concept Transferable = std::same_as<T, std::byte> || std::same_as<T, int64_t> || std::same_as<T, float> ||
-    std::same_as<T, double>;
+    std::same_as<T, double> || std::same_as<T, BFloat16>;
 template <class T>
 concept Reducible = Transferable<T> && !std::same_as<T, std::byte>;
 
@@ -34,6 +36,7 @@ template <Transferable T>
 constexpr DataType data_type_of() {
   if (std::same_as<T, float>) return DataType::kFloat32;
   if (std::same_as<T, double>) return DataType::kFloat64;
+  if (std::same_as<T, BFloat16>) return DataType::kBFloat16;
   return std::same_as<T, int64_t> ? DataType::kInt64 : DataType::kByte;
 }
 int64_t size_of(DataType type);  // bytes of one element
@@ -56,10 +59,5 @@ std::string describe(const CollectiveCall& call);
 
 // Whether two ranks' calls are the same operation (their buffers aside).
 bool same_operation(const CollectiveCall& a, const CollectiveCall& b);
-
-// accumulator[i] = accumulator[i] op values[i], i < count. Sums come out the same on all ranks and
-// for every implementation that combines in the order of the ranks. The maximum or minimum of a NaN
-// is unspecified.
-void combine(void* accumulator, const void* values, int64_t count, DataType type, ReduceOp op);
 
 }  // namespace partialfc

@@ -1,104 +1,46 @@
 // Collective operations over a group of ranks.
 //
-// Every rank of the group calls the same operations in the same order on the same channel. An
-// operation is started by its call and finished once its Request has been waited for; until then
-// its buffers belong to it. Requests may be waited for in any order, and channels are independent
-// of each other.
+// Every rank of the group calls the same operations in the same order on the same channel. An operation is started by
+// its call and finished once its Request has been waited for; until then its buffers belong to it. Requests may be
+// waited for in any order, and channels are independent of each other.
 //
-// Sums are taken in an order that depends on the number of ranks and the message size alone: equal
-// inputs, equal bits, and the same bits on every rank.
+// Sums are taken in an order that depends on the number of ranks and the message size alone: equal inputs, equal bits,
+// and the same bits on every rank.
 //
-// A rank that does not arrive within Options::timeout makes the others' wait() throw TimeoutError,
-// which names the operation and the late ranks. A process that is not heard of for
-// Options::heartbeat makes them throw LostRankError much sooner, and Options::on_lost ends those that
-// do not wait. Among ranks that are threads (thread_ranks.h) the
-// failure of one makes the others' waits throw Error that names it; among processes (mpi.h) the
-// program ends them with MpiSession::abort.
+// A rank that does not arrive within Options::timeout makes the others' wait() throw TimeoutError, which names the
+// operation and the late ranks. A process that is not heard of for Options::heartbeat makes them throw LostRankError
+// much sooner, and Options::on_lost ends those that do not wait. Among ranks that are threads (thread_ranks.h) the
+// failure of one makes the others' waits throw Error that names it; among processes (mpi.h) the program ends them with
+// MpiSession::abort.
 #pragma once
 
-#include <array>
 #include <chrono>
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
 #include <string>
 
-#include "partialfc/base/error.h"
 #include "partialfc/comm/collective.h"
+#include "partialfc/comm/request.h"
+#include "partialfc/comm/traffic.h"
 
 namespace partialfc {
 
-class TimeoutError : public Error {
- public:
-  using Error::Error;
-};
-
-// A rank is dead, stopped or cut off from this one: the group is of no more use.
-class LostRankError : public Error {
- public:
-  using Error::Error;
-};
-
-// What has gone over one channel so far. Bytes are those of the whole result of all_gather, of the
-// vector of all_reduce and broadcast, of one rank's whole input to reduce_scatter: independent of
-// algorithm and rank.
-struct Traffic {
-  struct Entry {
-    int64_t calls = 0;
-    int64_t bytes = 0;
-  };
-  std::array<Entry, kCollectives> entries;
-  Entry& operator[](Collective collective) { return entries[static_cast<int>(collective)]; }
-  const Entry& operator[](Collective collective) const { return entries[static_cast<int>(collective)]; }
-  Entry total() const;
-};
-
-// An operation under way. Move-only. The destructor waits, and swallows the error that wait() would
-// have thrown. While an exception unwinds the stack, or when wait() has thrown, an unfinished
-// operation is abandoned instead: its buffers are free at once, and the group is of no more use.
-class [[nodiscard]] Request {
- public:
-  // An implementation's side. Destroying one that is not finished abandons it.
-  struct Operation {
-    virtual ~Operation() = default;
-    virtual bool finished() = 0;  // makes progress; throws like wait()
-    virtual void wait() = 0;
-  };
-
-  Request() = default;  // finished
-  explicit Request(std::unique_ptr<Operation> operation);
-  Request(Request&&) noexcept = default;
-  Request& operator=(Request&& other) noexcept;
-  ~Request() { settle(); }
-
-  bool finished();
-  void wait();
-
- private:
-  friend class Communicator;
-  void settle() noexcept;
-
-  std::unique_ptr<Operation> operation_;
-  std::shared_ptr<double> waited_;  // its channel's waited_seconds()
-  int exceptions_at_start_ = 0;
-};
-
-// One channel, seen from one rank. Used by one thread at a time; different channels by different
-// threads.
+// One channel, seen from one rank. Used by one thread at a time; different channels by different threads.
 class Communicator {
  public:
   struct Options {
     std::chrono::milliseconds timeout = std::chrono::minutes(10);  // of a wait; positive
 
-    // Of processes; ranks that are threads of one need none of it. The functions are called from a
-    // thread of the communicator's own.
+    // Of processes; ranks that are threads of one need none of it. The functions are called from a thread of the
+    // communicator's own.
+
     // Silence of a rank's progress thread that is fatal; 0: none, else at least a second.
     std::chrono::milliseconds heartbeat = std::chrono::seconds(30);
     // Told where a rank has waited for long: who waits for whom. On one rank.
     std::function<void(const std::string& line)> on_long_wait;
-    // Told a LostRankError's message some seconds after the loss, if this process still runs then:
-    // to end it, whatever it does. MPI is not to be called any more.
+    // Told a LostRankError's message some seconds after the loss, if this process still runs then: to end it, whatever
+    // it does. MPI is not to be called any more.
     std::function<void(const std::string& why)> on_lost;
 
     void check() const;  // throws UsageError
@@ -112,10 +54,11 @@ class Communicator {
   virtual int rank() const = 0;
   virtual int size() const = 0;
   virtual int ranks_on_host() const = 0;  // ranks that share this rank's machine, itself among them
-  const std::string& name() const { return name_; }  // of the channel
+  virtual const std::string& host_of(int rank) const = 0;  // the name of a rank's machine
+  const std::string& name() const { return name_; }        // of the channel
 
-  // The operations; collective.h has their formulas. n is the same on every rank, and no two
-  // buffers overlap. T is float, double or int64_t, or std::byte where nothing is reduced.
+  // The operations; collective.h has their formulas. n is the same on every rank, and no two buffers overlap. T is
+  // float, double, int64_t or BFloat16, or std::byte where nothing is reduced.
 
   // all: (size() * n), rank r's n elements at r * n; mine: (n).
   template <Transferable T>
@@ -145,8 +88,8 @@ class Communicator {
   }
   Request barrier() { return count_and_start({Collective::kBarrier}); }
 
-  // A further channel over the same ranks. Collective: every rank opens the same channels in the
-  // same order, from one thread. The name has at most 63 bytes.
+  // A further channel over the same ranks. Collective: every rank opens the same channels in the same order, from one
+  // thread. The name has at most 63 bytes.
   std::unique_ptr<Communicator> open_channel(const std::string& name);
 
   const Traffic& traffic() const { return traffic_; }
@@ -154,7 +97,7 @@ class Communicator {
   double waited_seconds() const { return *waited_; }
 
  protected:
-  // Starts one operation among two ranks or more.
+  // Starts one operation; in a group of one rank as well.
   virtual Request start(const CollectiveCall& call) = 0;
   // A channel of that name; the ranks have agreed on opening it.
   virtual std::unique_ptr<Communicator> duplicate(const std::string& name) = 0;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "partialfc/comm/conformance.h"
+#include "partialfc/comm/host_collective.h"
 #include "partialfc/comm/thread_ranks.h"
 
 namespace partialfc {
@@ -12,6 +13,7 @@ void PrintTo(const ConformanceCheck& check, std::ostream* out) { *out << check.n
 namespace {
 
 static_assert(Transferable<std::byte> && Transferable<double> && !Transferable<int>);
+static_assert(Transferable<BFloat16> && Reducible<BFloat16>);
 static_assert(Reducible<int64_t> && !Reducible<std::byte>);
 
 class Conformance : public testing::TestWithParam<std::tuple<ConformanceCheck, int>> {};
@@ -22,9 +24,7 @@ TEST_P(Conformance, OfThreadRanks) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Conformance,
-                         testing::Combine(testing::ValuesIn(conformance_checks().begin(),
-                                                            conformance_checks().end()),
-                                          testing::Range(1, 9)),
+                         testing::Combine(testing::ValuesIn(conformance_checks()), testing::Range(1, 9)),
                          [](const auto& test) {
                            return fmt::format("{}On{}", std::get<0>(test.param).name,
                                               std::get<1>(test.param));

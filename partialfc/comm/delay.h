@@ -27,6 +27,12 @@ struct Wait {
   double seconds = 0;
 };
 
+// What a rank says of itself.
+struct RankState {
+  Position position;  // on the channel that was asked about
+  Wait wait;
+};
+
 // What all ranks do; of a rank that does not answer nothing is known.
 struct GroupState {
   struct Channel {
@@ -48,9 +54,8 @@ struct Awaited {
 // "rank 0 waits for all_reduce(sum) of 64 float32 (#17 of channel head)"
 std::string describe(const Awaited& awaited);
 
-// The ranks that keep the operation from finishing, each with what it did last; positions[r] is
-// empty where rank r does not answer: "rank 2 has not started it: its last was barrier (#16); rank
-// 3 does not answer (stopped or dead)".
+// The ranks that keep the operation from finishing, each with what it did last; positions[r] is empty where rank r does
+// not answer: "rank 2 has not started it: its last was barrier (#16); rank 3 does not answer (stopped or dead)".
 std::string explain_delay(const Awaited& awaited, std::span<const std::optional<Position>> positions);
 
 // Who waits for whom: "ranks 0, 2 wait for rank 1 in all_reduce(sum) of 64 float32 (#17 of channel head); rank 1 waits

@@ -1,9 +1,9 @@
 // Signs of life among ranks that are processes.
 //
-// The ranks form a ring. Each sends a beat to its two neighbours, ten times in the time after which silence is fatal, and
-// listens to theirs: a few bytes a second, however many ranks there are. Every chain of ranks that hear each other ends
-// at neighbours who are not heard any more, so a rank that died, stopped or was cut off is missed by somebody in each
-// part of a network that fell apart; who misses it tells the chain.
+// The ranks form a ring. Each sends a beat to its two neighbours, ten times in the time after which silence is fatal,
+// and listens to theirs: a few bytes a second, however many ranks there are. Every chain of ranks that hear each other
+// ends at neighbours who are not heard any more, so a rank that died, stopped or was cut off is missed by somebody in
+// each part of a network that fell apart; who misses it tells the chain.
 #pragma once
 
 #include <chrono>

@@ -5,43 +5,18 @@
 #include <exception>
 #include <limits>
 
+#include "partialfc/comm/host_collective.h"
 #include "partialfc/comm/mpi_engine.h"
 
 namespace partialfc {
 namespace {
 
-MPI_Datatype mpi_type(DataType type) {
-  switch (type) {
-    case DataType::kByte:
-      return MPI_BYTE;
-    case DataType::kInt64:
-      return MPI_INT64_T;
-    case DataType::kFloat32:
-      return MPI_FLOAT;
-    case DataType::kFloat64:
-      return MPI_DOUBLE;
-  }
-  return MPI_DATATYPE_NULL;
-}
-
-MPI_Op mpi_op(ReduceOp op) {
-  switch (op) {
-    case ReduceOp::kSum:
-      return MPI_SUM;
-    case ReduceOp::kMax:
-      return MPI_MAX;
-    case ReduceOp::kMin:
-      return MPI_MIN;
-  }
-  return MPI_OP_NULL;
-}
-
-using Scratch = std::shared_ptr<std::vector<std::byte>>;
+using Scratch = MpiPending::Scratch;
 
 class MpiOperation : public Request::Operation {
  public:
   MpiOperation(std::shared_ptr<MpiEngine> engine, int channel, const std::string& channel_name,
-               const CollectiveCall& call, Scratch received, std::shared_ptr<MpiEngine::Pending> pending)
+               const CollectiveCall& call, Scratch received, std::shared_ptr<MpiPending> pending)
       : engine_(std::move(engine)),
         channel_(channel),
         channel_name_(channel_name),
@@ -95,7 +70,7 @@ class MpiOperation : public Request::Operation {
   const std::string channel_name_;
   const CollectiveCall call_;
   const Scratch received_;  // null but for reduce_scatter
-  const std::shared_ptr<MpiEngine::Pending> pending_;
+  const std::shared_ptr<MpiPending> pending_;
   std::optional<std::chrono::steady_clock::time_point> deadline_;
 };
 
@@ -107,6 +82,7 @@ class MpiCommunicator : public Communicator {
   int rank() const override { return engine_->rank(); }
   int size() const override { return engine_->size(); }
   int ranks_on_host() const override { return engine_->ranks_on_host(); }
+  const std::string& host_of(int rank) const override { return engine_->host_of(rank); }
 
  protected:
   Request start(const CollectiveCall& call) override;
@@ -135,8 +111,7 @@ int MpiCommunicator::mpi_count(const CollectiveCall& call) const {
   return static_cast<int>(call.count);
 }
 
-// Room for what all ranks send to this one. Kept from one operation to the next, unless that one
-// still holds it.
+// Room for what all ranks send to this one. Kept from one operation to the next, unless that one still holds it.
 Scratch MpiCommunicator::scratch_for(const CollectiveCall& call) {
   if (scratch_.use_count() > 1) scratch_ = std::make_shared<std::vector<std::byte>>();
   const size_t bytes = call.bytes() * size();
@@ -145,8 +120,12 @@ Scratch MpiCommunicator::scratch_for(const CollectiveCall& call) {
 }
 
 Request MpiCommunicator::start(const CollectiveCall& call) {
+  if (size() == 1) {
+    perform({&call, 1});
+    return {};
+  }
   const int n = mpi_count(call);
-  const MPI_Datatype type = mpi_type(call.type);
+  const MPI_Datatype type = engine_->types().of(call.type);
   const Scratch scratch = call.collective == Collective::kReduceScatter ? scratch_for(call) : nullptr;
   const auto issue = [&](MPI_Comm communicator, MPI_Request* request) -> int {
     switch (call.collective) {
@@ -154,10 +133,11 @@ Request MpiCommunicator::start(const CollectiveCall& call) {
       case Collective::kOpenChannel:
         return MPI_Iallgather(call.send, n, type, call.receive, n, type, communicator, request);
       case Collective::kAllReduce:
-        return MPI_Iallreduce(MPI_IN_PLACE, call.receive, n, type, mpi_op(call.op), communicator, request);
+        return MPI_Iallreduce(MPI_IN_PLACE, call.receive, n, type, engine_->types().of(call.op, call.type),
+                              communicator, request);
       case Collective::kReduceScatter:
-        // Open MPI's own reduces everything on rank 0 first. Exchanging the parts moves 1/log2(R)
-        // of that and lets each rank sum in the order of the ranks.
+        // Open MPI's own reduces everything on rank 0 first. Exchanging the parts moves 1/log2(R) of that and lets each
+        // rank sum in the order of the ranks.
         return MPI_Ialltoall(call.send, n, type, scratch->data(), n, type, communicator, request);
       case Collective::kBroadcast:
         return MPI_Ibcast(call.receive, n, type, call.root, communicator, request);
@@ -166,7 +146,7 @@ Request MpiCommunicator::start(const CollectiveCall& call) {
     }
     return MPI_ERR_UNSUPPORTED_OPERATION;
   };
-  auto started = engine_->start(channel_, call, issue);
+  auto started = engine_->start(channel_, call, scratch, issue);
   return Request(
       std::make_unique<MpiOperation>(engine_, channel_, name(), call, scratch, std::move(started)));
 }
@@ -197,7 +177,13 @@ MpiSession::MpiSession(const Communicator::Options& options)
 
 MpiSession::~MpiSession() {
   if (std::uncaught_exceptions() > exceptions_at_start_) engine_->stop("an exception ended the MPI session");
-  if (engine_->close()) MPI_Finalize();
+  if (engine_->close()) {
+    MPI_Finalize();
+    return;
+  }
+  // MPI has not ended, and peers may still write to what unfinished operations were to fill: what is ours of it stays.
+  static auto* const kept = new std::shared_ptr<MpiEngine>;
+  *kept = engine_;
 }
 
 bool MpiSession::launched_by_mpi() {

@@ -1,12 +1,10 @@
-// Ranks as processes, started by mpirun or srun: the communicator of runs on many machines, over
-// MPI.
+// Ranks as processes, started by mpirun or srun: the communicator of runs on many machines, over MPI.
 //
-// Every operation is a non-blocking MPI collective. MPI moves these on inside its own calls only,
-// so one progress thread a process drives them while the ranks compute; one lock goes round all MPI
-// calls (measured: no slower than MPI_THREAD_MULTIPLE). The same thread answers the peers' question
-// "how far are you?", even while this rank's own threads compute or hang: that is how a
-// TimeoutError can name the late ranks. And it sends heartbeats: a rank that is dead, stopped or cut
-// off is told from one that is slow (Options::heartbeat).
+// Every operation is a non-blocking MPI collective. MPI moves these on inside its own calls only, so one progress
+// thread a process drives them while the ranks compute; one lock goes round all MPI calls (measured: no slower than
+// MPI_THREAD_MULTIPLE). The same thread answers the peers' question "how far are you?", even while this rank's own
+// threads compute or hang: that is how a TimeoutError can name the late ranks. And it sends heartbeats: a rank that is
+// dead, stopped or cut off is told from one that is slow (Options::heartbeat).
 //
 //   MpiSession session;
 //   try {
@@ -26,14 +24,12 @@ namespace partialfc {
 
 class MpiEngine;
 
-// MPI from MPI_Init_thread to MPI_Finalize: at most one in the life of a process. Channels must not
-// be used after it.
+// MPI from MPI_Init_thread to MPI_Finalize: at most one in the life of a process. Channels must not be used after it.
 class MpiSession {
  public:
   explicit MpiSession(const Communicator::Options& options = {});
-  // Waits for the peers to get here, then finalizes. While an exception unwinds the stack, or after
-  // a failed operation, it does neither: the launcher takes a process that ends without
-  // MPI_Finalize as failed, and ends its peers.
+  // Waits for the peers to get here, then finalizes. While an exception unwinds the stack, or after a failed operation,
+  // it does neither: the launcher takes a process that ends without MPI_Finalize as failed, and ends its peers.
   ~MpiSession();
   MpiSession(const MpiSession&) = delete;
   MpiSession& operator=(const MpiSession&) = delete;
@@ -43,8 +39,8 @@ class MpiSession {
 
   Communicator& world() { return *world_; }
 
-  // Ends this process and all its peers, at once; where the network is down it may not return and
-  // not end either, so have a way out at hand.
+  // Ends this process and all its peers, at once; where the network is down it may not return and not end either, so
+  // have a way out at hand.
   [[noreturn]] void abort(int exit_code);
 
  private:

@@ -1,10 +1,10 @@
-// Runs the conformance suite under mpirun: mpirun -np R mpi_conformance. Status 0 if all checks
-// pass on all ranks.
+// Runs the conformance suite under mpirun: mpirun -np R mpi_conformance. Status 0 if all checks pass on all ranks.
 #include <fmt/core.h>
 
 #include <cstdio>
 #include <memory>
 
+#include "partialfc/comm/agreement.h"
 #include "partialfc/comm/conformance.h"
 #include "partialfc/comm/mpi.h"
 
@@ -24,6 +24,23 @@ void check_too_many_elements(Communicator& c) {
   fail("a broadcast of {} elements was not refused", count);
 }
 
+// Ranks that differ are told so, all in the same words.
+void check_agreement(Communicator& c) {
+  require_agreement(c, std::vector<NamedValue>{{"seed", "1"}}, "");
+  if (c.size() == 1) return;
+  std::string message;
+  try {
+    require_agreement(c, std::vector<NamedValue>{{"rate", c.rank() == c.size() - 1 ? "0.2" : "0.1"}},
+                      "start them alike");
+  } catch (const DisagreementError& error) {
+    message = error.what();
+  }
+  const std::string expected =
+      fmt::format("rate is 0.1 on rank 0 (host {}) and 0.2 on rank {} (host {}): start them alike",
+                  c.host_of(0), c.size() - 1, c.host_of(c.size() - 1));
+  if (message != expected) fail("rank {} was told '{}' instead of '{}'", c.rank(), message, expected);
+}
+
 void run_checks(MpiSession& session) {
   Communicator& world = session.world();
   if (!MpiSession::launched_by_mpi()) fail("launched_by_mpi() is false under mpirun");
@@ -33,6 +50,7 @@ void run_checks(MpiSession& session) {
     check.run(world);
   }
   if (world.size() > 1) check_too_many_elements(world);  // one rank alone sends nothing
+  check_agreement(world);
   world.barrier().wait();
 }
 

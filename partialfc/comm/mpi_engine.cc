@@ -50,8 +50,8 @@ MpiEngine::MpiEngine(Communicator::Options options) : options_(std::move(options
 MpiEngine::~MpiEngine() { end_threads(); }
 
 int MpiEngine::add_channel(const std::string& name) {
-  Channel channel{.name = name, .lane = std::make_unique<TraceLane>(rank_, "comm " + name)};
-  Pending opening{.call = {Collective::kOpenChannel}};
+  MpiChannel channel{.name = name, .lane = std::make_unique<TraceLane>(rank_, "comm " + name)};
+  MpiPending opening{.call = {Collective::kOpenChannel}};
   {
     std::lock_guard lock(mutex_);
     throw_if_stopped();
@@ -68,18 +68,20 @@ int MpiEngine::add_channel(const std::string& name) {
   return static_cast<int>(channels_.size()) - 1;
 }
 
-std::shared_ptr<MpiEngine::Pending> MpiEngine::start(
-    int channel_index, const CollectiveCall& call, const std::function<int(MPI_Comm, MPI_Request*)>& issue) {
+std::shared_ptr<MpiPending> MpiEngine::start(int channel_index, const CollectiveCall& call,
+                                             MpiPending::Scratch scratch,
+                                             const std::function<int(MPI_Comm, MPI_Request*)>& issue) {
   std::lock_guard lock(mutex_);
   throw_if_stopped();
   PFC_CHECK(!ended_, "{} after the end of the MPI session", describe(call));
-  Channel& channel = channels_[channel_index];
+  MpiChannel& channel = channels_[channel_index];
   channel.position.started += 1;
   channel.position.last = call;
-  auto pending = std::make_shared<Pending>();
+  auto pending = std::make_shared<MpiPending>();
   pending->channel = channel_index;
   pending->number = channel.position.started;
   pending->call = call;
+  pending->scratch = std::move(scratch);
   pending->lane = channel.lane.get();
   pending->began = TraceLane::begin();
   check_mpi(issue(channel.communicator, &pending->request), name_of(call.collective));
@@ -88,7 +90,7 @@ std::shared_ptr<MpiEngine::Pending> MpiEngine::start(
   return pending;
 }
 
-bool MpiEngine::finished(Pending& pending) {
+bool MpiEngine::finished(MpiPending& pending) {
   std::lock_guard lock(mutex_);
   if (!pending.done) {
     if (!pending.waited_since) pending.waited_since = Clock::now();
@@ -98,7 +100,7 @@ bool MpiEngine::finished(Pending& pending) {
   return pending.done;
 }
 
-bool MpiEngine::wait_for(Pending& pending, Clock::time_point deadline) {
+bool MpiEngine::wait_for(MpiPending& pending, Clock::time_point deadline) {
   const auto begin = Clock::now();
   while (!finished(pending)) {
     const auto now = Clock::now();
@@ -120,7 +122,7 @@ void MpiEngine::stop(const std::string& why) {
   if (stopped_.empty()) stopped_ = why;
 }
 
-void MpiEngine::abandon(const Pending& pending, const std::string& why) {
+void MpiEngine::abandon(const MpiPending& pending, const std::string& why) {
   std::lock_guard lock(mutex_);
   if (!pending.done && stopped_.empty()) stopped_ = why;
 }
@@ -128,7 +130,7 @@ void MpiEngine::abandon(const Pending& pending, const std::string& why) {
 bool MpiEngine::close() {
   bool all_closed = false;
   try {
-    Pending barrier;
+    MpiPending barrier;
     {
       std::lock_guard lock(mutex_);
       throw_if_stopped();
@@ -145,7 +147,8 @@ bool MpiEngine::close() {
   }
   end_threads();
   if (!all_closed) return false;
-  for (Channel& channel : channels_) MPI_Comm_free(&channel.communicator);
+  for (MpiChannel& channel : channels_) MPI_Comm_free(&channel.communicator);
+  types_.free();
   status_.free();
   return true;
 }
@@ -184,20 +187,22 @@ void MpiEngine::end_threads() {
   progress_.join();
 }
 
-void MpiEngine::throw_if_stopped(const Pending* waited_for) const {
+void MpiEngine::throw_if_stopped(const MpiPending* waited_for) const {
   if (stopped_.empty()) return;
-  if (stopped_ != lost_) throw Error(stopped_);
-  if (!waited_for || waited_for->channel < 0) throw LostRankError(lost_);
-  throw LostRankError(fmt::format("{}; rank {} has waited {:.0f} s for {} (#{} of channel {})", lost_, rank_,
-                                  waited_for->seconds_waited(), describe(waited_for->call),
+  if (stopped_ != loss_.why()) throw Error(stopped_);
+  if (!waited_for || waited_for->channel < 0) throw LostRankError(stopped_);
+  throw LostRankError(fmt::format("{}; rank {} has waited {:.0f} s for {} (#{} of channel {})", stopped_,
+                                  rank_, waited_for->seconds_waited(), describe(waited_for->call),
                                   waited_for->number, channels_[waited_for->channel].name));
 }
 
-void MpiEngine::test(Pending& pending) {
+void MpiEngine::test(MpiPending& pending) {
   int flag = 0;
   check_mpi(MPI_Test(&pending.request, &flag, MPI_STATUS_IGNORE), "MPI_Test");
   pending.done = flag != 0;
-  if (pending.done && pending.lane)
+  if (!pending.done) return;
+  pending.scratch.reset();
+  if (pending.lane)
     pending.lane->add_in_turn(name_of(pending.call.collective), pending.began, pending.call.bytes());
 }
 
@@ -208,6 +213,7 @@ void MpiEngine::advance() {
   status_.retire_sent();
   while (const auto message = status_.receive()) receive(*message);
   if (options_.heartbeat.count() > 0) beat();
+  pass_on_loss();
 }
 
 }  // namespace partialfc

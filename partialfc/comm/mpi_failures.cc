@@ -1,34 +1,49 @@
-// What a rank says, under mpirun, when another one does not arrive: mpirun -np R mpi_failures MODE,
-// where rank 1
+// What a rank says, under mpirun, when another one does not arrive: mpirun -np R mpi_failures MODE [RANK], where RANK
+// alone says it, and rank 1
 //   sleep   computes for ever      stop    is stopped by a signal
 //   die     is killed by a signal
 //   throw   throws                 leave   throws with no one to catch it before the session ends
 //   end     ends too early         other   calls another operation
 // and, with heartbeats every rank must give within two seconds,
 //   freeze  is stopped by a signal while the others wait
-//   relay   the same, and only rank 3, who hears of it from others, says so
 //   desert  is stopped by a signal while the others compute for ever
 //   slow    computes three times as long as that
+//   hang    is in one MPI call for twice as long; the others would notice after a minute
 //   tangle  waits on one channel while the others wait on another, until a time-out of six seconds
-// The test looks for the message in the output; that mpirun ends soon shows that the peers were
-// ended.
+// The test looks for the message in the output; that mpirun ends soon shows that the peers were ended.
+#define OMPI_SKIP_MPICXX 1
+#define MPICH_SKIP_MPICXX 1
 #include <fmt/core.h>
+#include <mpi.h>
 #include <signal.h>
-
 #include <unistd.h>
 
+#include <atomic>
+#include <cstdlib>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "partialfc/comm/mpi.h"
 
+namespace {
+
+std::atomic<bool> barriers_hang = false;
+
+}  // namespace
+
+// MPI's own is PMPI_Ibarrier.
+int MPI_Ibarrier(MPI_Comm communicator, MPI_Request* request) {
+  if (barriers_hang) std::this_thread::sleep_for(std::chrono::seconds(4));
+  return PMPI_Ibarrier(communicator, request);
+}
+
 namespace partialfc {
 namespace {
 
 void misbehave(Communicator& head, const std::string& mode) {
   if (mode == "sleep") std::this_thread::sleep_for(std::chrono::minutes(5));
-  if (mode == "stop" || mode == "freeze" || mode == "relay" || mode == "desert") ::raise(SIGSTOP);
+  if (mode == "stop" || mode == "freeze" || mode == "desert") ::raise(SIGSTOP);
   if (mode == "slow") {
     std::this_thread::sleep_for(std::chrono::seconds(6));
     head.barrier().wait();
@@ -45,6 +60,10 @@ void run(MpiSession& session, const std::string& mode) {
   std::vector<float> values(64);
   for (int step = 0; step < 16; ++step) head->all_reduce<float>(values).wait();
   if (head->rank() == 1 && mode == "tangle") return gradients->barrier().wait();
+  if (head->rank() == 1 && mode == "hang") {
+    barriers_hang = true;
+    return gradients->barrier().wait();
+  }
   if (head->rank() == 1) return misbehave(*head, mode);
   if (mode == "slow") return head->barrier().wait();
   if (mode == "desert") std::this_thread::sleep_for(std::chrono::minutes(5));
@@ -52,12 +71,13 @@ void run(MpiSession& session, const std::string& mode) {
 }
 
 // As a program should: the reason on one line, then the end of all ranks.
-void run_and_abort(MpiSession& session, const std::string& mode) {
+void run_and_abort(MpiSession& session, const std::string& mode, int only_speaker) {
   try {
     run(session, mode);
   } catch (const std::exception& error) {
-    if (mode == "relay" && session.world().rank() != 3) std::this_thread::sleep_for(std::chrono::seconds(4));
-    fmt::print(stderr, "rank {}: {}\n", session.world().rank(), error.what());
+    const int rank = session.world().rank();
+    if (only_speaker >= 0 && rank != only_speaker) std::this_thread::sleep_for(std::chrono::minutes(5));
+    fmt::print(stderr, "rank {}: {}\n", rank, error.what());
     session.abort(3);
   }
 }
@@ -71,7 +91,12 @@ Communicator::Options options_for(const std::string& mode) {
   using std::chrono::seconds;
   if (mode == "tangle") return {.timeout = seconds(6), .on_long_wait = say};
   // Where the peers are to be ended, not to give up: more than the test's own time limit.
-  if (mode == "freeze" || mode == "relay" || mode == "desert" || mode == "slow")
+  if (mode == "hang") {
+    const bool hangs = std::string(std::getenv("OMPI_COMM_WORLD_RANK")) == "1";
+    return {.timeout = seconds(300), .heartbeat = seconds(hangs ? 2 : 60)};
+  }
+  if (mode == "freeze") return {.timeout = seconds(300), .heartbeat = seconds(2)};
+  if (mode == "desert" || mode == "slow")
     return {.timeout = seconds(300), .heartbeat = seconds(2), .on_long_wait = say, .on_lost = die};
   return {.timeout = seconds(mode == "throw" || mode == "leave" || mode == "die" ? 300 : 1)};
 }
@@ -79,14 +104,15 @@ Communicator::Options options_for(const std::string& mode) {
 }  // namespace
 }  // namespace partialfc
 
-int main(int, char** arguments) {
+int main(int argc, char** arguments) {
   const std::string mode = arguments[1];
+  const int only_speaker = argc > 2 ? std::stoi(arguments[2]) : -1;
   try {
     partialfc::MpiSession session(partialfc::options_for(mode));
     if (mode == "leave")
       partialfc::run(session, mode);
     else
-      partialfc::run_and_abort(session, mode);
+      partialfc::run_and_abort(session, mode, only_speaker);
   } catch (const std::exception& error) {
     fmt::print(stderr, "left the session: {}\n", error.what());
     return 3;

@@ -1,5 +1,5 @@
-// The engine's words with its peers: questions about how far they are and the answers, beats, and the word that a rank is
-// lost.
+// The engine's words with its peers: questions about how far they are and the answers, beats, and the word that a rank
+// is lost.
 #include <algorithm>
 #include <numeric>
 #include <type_traits>
@@ -15,6 +15,7 @@ using std::chrono::milliseconds;
 using Kind = MpiStatus::Kind;
 
 constexpr milliseconds kAnswerTime(2000);
+constexpr milliseconds kRelayTime(300);
 constexpr int kBeatsInTime = 10;          // before a rank is taken for lost
 constexpr size_t kLongestMessage = 2000;  // bytes: sent at once, without the receiver's consent
 
@@ -24,7 +25,7 @@ struct Question {
 };
 struct Answer {
   int number = 0;
-  MpiEngine::RankState state;
+  RankState state;
 };
 
 template <class T>
@@ -44,7 +45,7 @@ T from_bytes(const std::string& bytes) {
 
 }  // namespace
 
-std::vector<std::optional<MpiEngine::RankState>> MpiEngine::ask(int channel, const std::vector<int>& ranks) {
+std::vector<std::optional<RankState>> MpiEngine::ask(int channel, const std::vector<int>& ranks) {
   auto lock = lock_soon();
   throw_if_stopped();
   const int number = ++last_question_;
@@ -80,26 +81,10 @@ std::string MpiEngine::name_of_channel(int channel) {
   return channel < std::ssize(channels_) ? channels_[channel].name : fmt::format("number {}", channel);
 }
 
-void MpiEngine::declare_lost(const std::string& why) {
-  const auto lock = lock_soon();
-  throw_if_stopped();
-  tell_lost(why);
-}
-
-std::string MpiEngine::why_lost() {
-  const auto lock = lock_soon();
-  return lost_;
-}
-
-void MpiEngine::stop_as_lost() {
-  const auto lock = lock_soon();
-  if (stopped_.empty()) stopped_ = lost_;
-}
-
 void MpiEngine::report_long_wait(milliseconds longest) {
   const auto lock = lock_soon();
   throw_if_stopped();
-  const Pending* pending = longest_waited_for();
+  const MpiPending* pending = longest_waited_for();
   const auto now = Clock::now();
   if (!pending || now - *pending->waited_since < longest || now - last_long_wait_ < longest) return;
   last_long_wait_ = now;
@@ -144,19 +129,25 @@ void MpiEngine::receive(const MpiStatus::Message& message) {
       long_wait_heard_ = true;
       break;
     case Kind::kLost:
-      tell_lost(message.bytes);
+      declare_lost(message.bytes);
       break;
   }
 }
 
-void MpiEngine::tell_lost(const std::string& why) {
-  if (!lost_.empty()) return;
-  lost_ = why.substr(0, kLongestMessage);
-  for (const int rank : neighbours_) status_.send(rank, Kind::kLost, lost_);
+// First the neighbours are told; the end of this rank's own MPI calls comes when the word has had time to leave.
+void MpiEngine::pass_on_loss() {
+  const std::string why = why_lost();
+  if (why.empty()) return;
+  if (!told_loss_) {
+    told_loss_ = Clock::now();
+    for (const int rank : neighbours_) status_.send(rank, Kind::kLost, why.substr(0, kLongestMessage));
+  } else if (Clock::now() - *told_loss_ >= kRelayTime) {
+    stopped_ = why;
+  }
 }
 
-const MpiEngine::Pending* MpiEngine::longest_waited_for() const {
-  const Pending* longest = nullptr;
+const MpiPending* MpiEngine::longest_waited_for() const {
+  const MpiPending* longest = nullptr;
   for (const auto& pending : pending_) {
     if (pending->done || !pending->waited_since) continue;
     if (!longest || *pending->waited_since < *longest->waited_since) longest = pending.get();
@@ -165,11 +156,11 @@ const MpiEngine::Pending* MpiEngine::longest_waited_for() const {
 }
 
 // The peer may ask about a channel that this rank has yet to open.
-MpiEngine::RankState MpiEngine::own_state(int channel) const {
+RankState MpiEngine::own_state(int channel) const {
   RankState state;
   if (channel < std::ssize(channels_)) state.position = channels_[channel].position;
   state.position.ended = closing_;
-  if (const Pending* pending = longest_waited_for())
+  if (const MpiPending* pending = longest_waited_for())
     state.wait = {pending->channel, pending->number, pending->call, pending->seconds_waited()};
   return state;
 }

@@ -1,5 +1,6 @@
-// Short messages between ranks, on an MPI communicator of their own: questions and answers about how far a rank is, signs
-// of life, and the word that a rank is lost. Sending never waits. Used under the engine's lock. Internal to comm/.
+// Short messages between ranks, on an MPI communicator of their own: questions and answers about how far a rank is,
+// signs of life, and the word that a rank is lost. Sending never waits. Used under the engine's lock. Internal to
+// comm/.
 #pragma once
 
 #define OMPI_SKIP_MPICXX 1

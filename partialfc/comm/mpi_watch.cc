@@ -10,8 +10,6 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr milliseconds kTick(100);
-// From hearing of a loss to the end of MPI calls: the neighbours have been told by then.
-constexpr milliseconds kRelayTime(300);
 constexpr seconds kTimeToEnd(5);
 // Waits longer than this are told of, however long the time-out is.
 constexpr std::chrono::minutes kLongestSilentWait(10);
@@ -49,7 +47,7 @@ void MpiWatch::run() {
 }
 
 void MpiWatch::look(Clock::time_point now) {
-  if (!lost_.empty()) return end_after_loss(now);
+  if (const std::string why = engine_.why_lost(); !why.empty()) return end_after_loss(why, now);
   if (heartbeat_.count() > 0) look_for_a_loss(now);
   if (engine_.options().on_long_wait) look_for_long_waits(now);
 }
@@ -57,9 +55,10 @@ void MpiWatch::look(Clock::time_point now) {
 void MpiWatch::look_for_a_loss(Clock::time_point now) {
   const int64_t rounds = engine_.rounds();
   const auto stuck = own_.look(rounds, now);
-  if (stuck >= heartbeat_) {  // and no MPI call can be made to tell the others
-    lost_ = fmt::format("rank {} has been in one MPI call for {} s", engine_.rank(), stuck.count() / 1000);
-    return;
+  if (stuck >= heartbeat_) {
+    return engine_.declare_lost(fmt::format("rank {} on host {} has been in one MPI call for {:.0f} s",
+                                            engine_.rank(), engine_.host_of(engine_.rank()),
+                                            stuck.count() / 1e3));
   }
   if (stuck.count() > 0) return;  // beats that have come are not taken in
   for (size_t i = 0; i < silence_.size(); ++i) {
@@ -70,17 +69,13 @@ void MpiWatch::look_for_a_loss(Clock::time_point now) {
         "rank {} on host {} has not been heard of for {:.0f} s: dead, stopped, failed or cut off; {}", rank,
         engine_.host_of(rank), silent.count() / 1e3, explain_waits(ask_all_but(rank))));
   }
-  lost_ = engine_.why_lost();
 }
 
-void MpiWatch::end_after_loss(Clock::time_point now) {
+void MpiWatch::end_after_loss(const std::string& why, Clock::time_point now) {
   if (!lost_since_) lost_since_ = now;
-  if (now - *lost_since_ >= kTimeToEnd && !told_loss_) {
-    told_loss_ = true;
-    if (engine_.options().on_lost) engine_.options().on_lost(lost_);
-  } else if (now - *lost_since_ >= kRelayTime) {
-    engine_.stop_as_lost();
-  }
+  if (now - *lost_since_ < kTimeToEnd || told_loss_) return;
+  told_loss_ = true;
+  if (engine_.options().on_lost) engine_.options().on_lost(why);
 }
 
 void MpiWatch::look_for_long_waits(Clock::time_point now) {

@@ -31,14 +31,13 @@ class MpiWatch {
   void look(Clock::time_point now);
   void look_for_a_loss(Clock::time_point now);
   void look_for_long_waits(Clock::time_point now);
-  void end_after_loss(Clock::time_point now);
+  void end_after_loss(const std::string& why, Clock::time_point now);
   GroupState ask_all_but(int rank);
 
   MpiEngine& engine_;
   const std::chrono::milliseconds heartbeat_, long_wait_;
   Standstill own_;                   // of the progress thread
   std::vector<Standstill> silence_;  // by neighbour
-  std::string lost_;                 // why a rank is; empty: none is
   std::optional<Clock::time_point> lost_since_;
   bool told_loss_ = false;
   Clock::time_point last_explained_;

@@ -1,7 +1,6 @@
 #include "partialfc/comm/thread_ranks.h"
 
 #include <condition_variable>
-#include <cstring>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -9,8 +8,10 @@
 #include <thread>
 #include <vector>
 
+#include "partialfc/base/host_name.h"
 #include "partialfc/base/trace.h"
 #include "partialfc/comm/delay.h"
+#include "partialfc/comm/host_collective.h"
 
 namespace partialfc {
 namespace {
@@ -36,6 +37,7 @@ struct World {
 
   const int size;
   const std::chrono::milliseconds timeout;
+  const std::string host = host_name();
   std::mutex mutex;  // guards all below, and what the channels hold
   std::condition_variable changed;
   std::string stopped;      // why no operation starts or finishes any more; empty while all is well
@@ -54,45 +56,6 @@ struct Round {
   int arrived = 0;
   bool done = false;
 };
-
-// Does the work of an operation whose ranks are all there.
-void perform(const std::vector<CollectiveCall>& calls) {
-  const CollectiveCall& first = calls[0];
-  const int size = static_cast<int>(calls.size());
-  const int64_t bytes = first.bytes();
-  if (bytes == 0) return;
-  const auto sent = [&](int from, int64_t part) {
-    return static_cast<const std::byte*>(calls[from].send) + part * bytes;
-  };
-  const auto received = [&](int to, int64_t part) {
-    return static_cast<std::byte*>(calls[to].receive) + part * bytes;
-  };
-  switch (first.collective) {
-    case Collective::kAllGather:
-    case Collective::kOpenChannel:
-      for (int to = 0; to < size; ++to)
-        for (int from = 0; from < size; ++from) std::memcpy(received(to, from), sent(from, 0), bytes);
-      break;
-    case Collective::kAllReduce:
-      for (int r = 1; r < size; ++r)
-        combine(first.receive, calls[r].receive, first.count, first.type, first.op);
-      for (int r = 1; r < size; ++r) std::memcpy(calls[r].receive, first.receive, bytes);
-      break;
-    case Collective::kReduceScatter:
-      for (int to = 0; to < size; ++to) {
-        std::memcpy(calls[to].receive, sent(0, to), bytes);
-        for (int from = 1; from < size; ++from)
-          combine(calls[to].receive, sent(from, to), first.count, first.type, first.op);
-      }
-      break;
-    case Collective::kBroadcast:
-      for (int to = 0; to < size; ++to)
-        if (to != first.root) std::memcpy(calls[to].receive, calls[first.root].receive, bytes);
-      break;
-    case Collective::kBarrier:
-      break;
-  }
-}
 
 // What the ranks share of one channel.
 struct Channel {
@@ -186,6 +149,7 @@ class ThreadCommunicator : public Communicator {
   int rank() const override { return rank_; }
   int size() const override { return channel_->world->size; }
   int ranks_on_host() const override { return size(); }
+  const std::string& host_of(int) const override { return channel_->world->host; }
 
  protected:
   Request start(const CollectiveCall& call) override;

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "partialfc/base/file.h"
+#include "partialfc/base/fingerprint.h"
 
 namespace partialfc {
 
@@ -82,6 +83,13 @@ EncodedImage FolderSource::read(int64_t index) const {
 std::string FolderSource::describe(int64_t index) const {
   const File& file = files_[index];
   return (root_ / classes_[file.label] / file.name).string();
+}
+
+uint64_t FolderSource::fingerprint() const {
+  Fingerprint all;
+  for (const std::string& name : classes_) all.add(name);
+  for (const File& file : files_) all.add(file.label), all.add(file.name);
+  return all.value();
 }
 
 }  // namespace partialfc

@@ -24,6 +24,7 @@ class FolderSource : public ImageSource {
   std::string class_name(int64_t label) const override;
   EncodedImage read(int64_t index) const override;
   std::string describe(int64_t index) const override;
+  uint64_t fingerprint() const override;
 
  private:
   struct File {

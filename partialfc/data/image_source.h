@@ -38,6 +38,11 @@ class ImageSource {
   // Where image `index` comes from, for messages: "faces/anna/1.jpg" or "train.rec, key 17".
   virtual std::string describe(int64_t index) const = 0;
 
+  // Equal for two sources that hold the same images in the same order, as far as an index, a list or names tell: keys
+  // and places in a .rec file, labels and paths below the set's folder. No image is read, and where the set lies does
+  // not count. 0 of a source that nothing can be told of.
+  virtual uint64_t fingerprint() const { return 0; }
+
   // Bytes of the one file in which all images lie, in the order of the index; 0 where there is none.
   virtual uint64_t file_bytes() const { return 0; }
   // Reads those of `images` forward, so that the system's cache holds them when read() comes. What cannot be read is

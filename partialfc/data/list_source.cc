@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "partialfc/base/file.h"
+#include "partialfc/base/fingerprint.h"
 #include "partialfc/data/text_lines.h"
 
 namespace partialfc {
@@ -65,5 +66,11 @@ EncodedImage ListSource::read(int64_t index) const {
 }
 
 std::string ListSource::describe(int64_t index) const { return (folder_ / entries_[index].path).string(); }
+
+uint64_t ListSource::fingerprint() const {
+  Fingerprint all;
+  for (const Entry& entry : entries_) all.add(entry.label), all.add(entry.path);
+  return all.value();
+}
 
 }  // namespace partialfc

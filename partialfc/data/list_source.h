@@ -28,6 +28,7 @@ class ListSource : public ImageSource {
   int64_t num_classes() const override { return num_classes_; }
   EncodedImage read(int64_t index) const override;
   std::string describe(int64_t index) const override;
+  uint64_t fingerprint() const override;
 
  private:
   struct Entry {

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 
+#include "partialfc/base/fingerprint.h"
 #include "partialfc/data/image_record.h"
 #include "partialfc/data/text_lines.h"
 
@@ -163,6 +165,14 @@ std::string RecordSource::describe(int64_t index) const { return describe(images
 
 std::string RecordSource::describe(const IndexEntry& entry) const {
   return fmt::format("{}, key {}", reader_.path().string(), entry.key);
+}
+
+uint64_t RecordSource::fingerprint() const {
+  static_assert(std::has_unique_object_representations_v<IndexEntry>);
+  Fingerprint all;
+  all.add(std::as_bytes(std::span(images_)));
+  all.add(static_cast<int64_t>(file_bytes()));
+  return all.value();
 }
 
 }  // namespace partialfc

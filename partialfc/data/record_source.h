@@ -36,6 +36,7 @@ class RecordSource : public ImageSource {
   std::string class_name(int64_t label) const override;
   EncodedImage read(int64_t index) const override;
   std::string describe(int64_t index) const override;
+  uint64_t fingerprint() const override;
   uint64_t file_bytes() const override { return reader_.file_size(); }
   void read_ahead(Range images) const override;
 

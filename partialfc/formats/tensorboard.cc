@@ -1,7 +1,5 @@
 #include "partialfc/formats/tensorboard.h"
 
-#include <unistd.h>
-
 #include <bit>
 #include <cerrno>
 #include <chrono>
@@ -9,6 +7,7 @@
 #include <span>
 
 #include "partialfc/base/error.h"
+#include "partialfc/base/host_name.h"
 #include "partialfc/formats/crc32c.h"
 #include "partialfc/formats/json.h"
 #include "tensorboard_event.pb.h"
@@ -21,12 +20,6 @@ static_assert(std::endian::native == std::endian::little);
 
 double seconds_since_1970() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
-std::string host_name() {
-  char name[256] = {};
-  if (::gethostname(name, sizeof name - 1) != 0) fail("cannot tell this host's name: {}", errno_text(errno));
-  return name;
 }
 
 uint32_t masked_crc(std::span<const std::byte> bytes) { return std::rotr(crc32c(bytes), 15) + 0xA282EAD8u; }

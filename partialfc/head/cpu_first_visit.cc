@@ -14,7 +14,7 @@ namespace partialfc {
 void CpuVisits::visit_centers(TileVisit::Seek seek) {
   CpuForward& forward = *forward_;
   TileArithmetic& arithmetic = *forward.arithmetic;
-  const TileVisit visit{softmax_options(options_.margin), seek};
+  const TileVisit visit{softmax_options(margin_), seek};
   const int64_t samples = forward.samples(), dim = options_.dim;
   team_.run([&](int thread) {
     std::vector<float>& sums = sums_[thread];
@@ -65,13 +65,13 @@ bool CpuVisits::all_is_finite(std::span<const float> target_logits) const {
 
 std::span<float> CpuVisits::first_visit() {
   const int64_t samples = forward_->samples();
-  forward_->shifts.assign(samples, fixed_shift(options_.margin.scale));
+  forward_->shifts.assign(samples, fixed_shift(margin_.scale));
   visit_centers(TileVisit::Seek::kSums);
   message_.assign(2 * samples + 1, 0.0f);
   std::ranges::copy(sums_[0], message_.begin());
   for (const Target& target : forward_->active.targets)
     message_[samples + target.sample] =
-        static_cast<float>(target_logit(options_.margin, target.cosine).logit);
+        static_cast<float>(margin_.scale * with_margin(margin_, target.cosine).value);
   message_.back() = all_is_finite(std::span(message_).subspan(samples, samples)) ? 0.0f : 1.0f;
   reduced_ = message_;
   return message_;
@@ -104,9 +104,9 @@ double CpuVisits::finish_softmax() {
   residuals_.resize(samples);
   const SoftmaxSums sums{reduced_.first(samples), std::span(message_).subspan(samples, samples),
                          forward.shifts};
-  const double loss = partialfc::finish_softmax(options_.margin.scale, sums, forward.weights, residuals_);
+  const double loss = partialfc::finish_softmax(margin_.scale, sums, forward.weights, residuals_);
   for (Target& target : forward.active.targets)
-    target.coefficient = residuals_[target.sample] * target_logit(options_.margin, target.cosine).derivative;
+    target.coefficient = residuals_[target.sample] * with_margin(margin_, target.cosine).derivative;
   forward.arithmetic->set_weighted_features(forward.features.view(), forward.weights, team_);
   return loss;
 }

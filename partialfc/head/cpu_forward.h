@@ -54,7 +54,7 @@ struct CpuForward {
   void make_places(int64_t budget, int threads);
 };
 
-SoftmaxOptions softmax_options(const MarginOptions& margin);
+SoftmaxOptions softmax_options(const Margin& margin);
 
 // Visits of a tile: its values, part by part of the samples.
 struct TileVisit {

@@ -8,7 +8,11 @@
 namespace partialfc {
 
 CpuUpdate::CpuUpdate(const PartialFCOptions& options, const RecordLayout& layout, ThreadTeam& team)
-    : options_(options), layout_(layout), team_(team), work_(team.size()) {
+    : options_(options),
+      margin_(resolve_margin(options.margin)),
+      layout_(layout),
+      team_(team),
+      work_(team.size()) {
   for (Work& work : work_) {
     work.gradients =
         ReservedMemory(kGroup * padded_stride(options.dim) * sizeof(float), ReservedMemory::Pages::kHuge);
@@ -43,7 +47,7 @@ template <class Use>
 void CpuUpdate::make_gradients(CpuForward& forward, int thread, Use use) {
   TileArithmetic& arithmetic = *forward.arithmetic;
   Work& work = work_[thread];
-  const TileVisit visit{softmax_options(options_.margin)};
+  const TileVisit visit{softmax_options(margin_)};
   const int64_t dim = options_.dim, end = forward.split.classes_of(thread).last;
   for (int64_t tile = 0; tile < forward.split.tiles_of(thread); ++tile) {
     const Range classes = forward.split.tile(thread, tile);

@@ -40,6 +40,7 @@ class CpuUpdate {
                      RowObserver* observer);
 
   const PartialFCOptions options_;
+  const Margin margin_;
   const RecordLayout layout_;
   ThreadTeam& team_;
   std::vector<Work> work_;

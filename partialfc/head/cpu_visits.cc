@@ -43,6 +43,7 @@ class UpdateUnderWay final : public Request::Operation {
 
 CpuVisits::CpuVisits(const PartialFCOptions& options, const RankShare& share, ThreadTeam& team)
     : options_(options),
+      margin_(resolve_margin(options.margin)),
       share_(share),
       team_(team),
       store_(make_store(options, ClassPlacement(options.num_classes, options.seed), share.blocks)),

@@ -43,6 +43,7 @@ class CpuVisits final : public Visits {
   void release(std::unique_ptr<CpuForward> forward, bool changed);
 
   const PartialFCOptions options_;
+  const Margin margin_;
   const RankShare share_;
   ThreadTeam& team_;
   const std::unique_ptr<HostCenterStore> store_;

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "partialfc/base/error.h"
+#include "partialfc/head/options_agreement.h"
 #include "partialfc/head/softmax_sums.h"
 #include "partialfc/head/visits.h"
 #include "partialfc/kernels/vector_ops.h"
@@ -37,8 +38,8 @@ class PendingForward {
 
 }  // namespace
 
-RankShare share_of(const PartialFCOptions& options, const Communicator& comm) {
-  options.validate();
+RankShare share_of(const PartialFCOptions& options, Communicator& comm) {
+  agreed(options, comm).validate();
   const ClassPlacement placement(options.num_classes, options.seed);
   if (comm.size() > placement.num_blocks())
     fail_usage("{} ranks for {} classes: at most {} ranks can share them; start fewer ranks", comm.size(),
@@ -53,7 +54,7 @@ PartialFC::PartialFC(const PartialFCOptions& options, Communicator& comm, std::u
     : options_(options),
       comm_(comm),
       placement_(options.num_classes, options.seed),
-      blocks_(share_of(options, comm).blocks),
+      blocks_(placement_.blocks_of_rank(comm.rank(), comm.size())),
       visits_(std::move(visits)) {}
 
 PartialFC::~PartialFC() = default;

@@ -8,7 +8,7 @@ void PartialFCOptions::validate() const {
   if (num_classes < 1) fail_usage("{} classes: there must be at least one", num_classes);
   if (dim < 1) fail_usage("{} dimensions: there must be at least one", dim);
   if (max_batch < 1) fail_usage("a batch of at most {} rows on a rank: must be at least 1", max_batch);
-  margin.validate();
+  (void)resolve_margin(margin);
   optimizer.validate();
 }
 

@@ -41,7 +41,7 @@ class ReferenceModel {
     std::copy_n(x.data(), x.size(), x64.data());
     std::vector<int64_t> y;
     for (int64_t label : labels) y.push_back(label < 0 ? -1 : column_of.at(label));
-    auto result = reference::margin_softmax(test_.margin, x64, y, w);
+    auto result = reference::margin_softmax(resolve_margin(test_.margin), x64, y, w);
     ++t_;
     for (size_t j = 0; j < active.size(); ++j) apply(records_[active[j]], result.dw[j]);
     return result;
@@ -139,12 +139,12 @@ void compare_with_reference(const VisitsKind& visits, const Case& test, int rank
 }
 
 const Case kCases[] = {
-    {.name = "plain"},
+    {.name = "plain", .margin = {.name = MarginName::kSoftmax}},
     {.name = "sampled", .rate = 0.2},
     {.name = "tiles", .classes = 1500, .dim = 8},
     {.name = "one_class_a_block", .classes = 37, .rate = 0.5},
-    {.name = "arcface", .margin = {.m2 = 0.5f}},
-    {.name = "cosface_sampled", .rate = 0.1, .margin = {.m3 = 0.4f}},
+    {.name = "arcface"},
+    {.name = "cosface_sampled", .rate = 0.1, .margin = {.name = MarginName::kCosFace}},
     {.name = "combined", .margin = {.scale = 48, .m1 = 1.2f, .m2 = 0.3f, .m3 = 0.1f}},
     {.name = "detached", .margin = {.m2 = 0.5f, .detached = true}},
     {.name = "filtered", .rate = 0.5, .margin = {.m3 = 0.4f, .filter_above = 0.25f}},

@@ -5,12 +5,13 @@
 #include <limits>
 #include <numbers>
 
+#include "partialfc/kernels/softmax_tile.h"
+
 namespace partialfc::reference {
 
 namespace {
 
 constexpr double kEpsilon = 1e-12;
-constexpr double kClamp = 1 - 1e-7;
 
 double norm_of(const double* v, int64_t dim) {
   double sum = 0;
@@ -36,20 +37,17 @@ void through_normalization(const double* v, const double* unit, double* gradient
   for (int64_t d = 0; d < dim; ++d) gradient[d] = (gradient[d] - along * unit[d]) / std::max(norm, kEpsilon);
 }
 
-struct Pointwise {
-  double z, derivative;  // derivative: dz/dc / s
-};
-
-Pointwise on_target(const MarginOptions& margin, double c) {
+// ψ(c) and ψ'(c), written anew.
+TargetCosine on_target(const Margin& margin, double c) {
   const double theta = std::acos(c), phi = margin.m1 * theta + margin.m2;
   const auto k = static_cast<int64_t>(std::floor(phi / std::numbers::pi));
   const double psi = (k % 2 == 0 ? 1 : -1) * std::cos(phi) - 2.0 * k - margin.m3;
-  return {margin.scale * psi, margin.detached ? 1.0 : margin.m1 * std::abs(std::sin(phi)) / std::sin(theta)};
+  return {psi, margin.detached ? 1.0 : margin.m1 * std::abs(std::sin(phi)) / std::sin(theta)};
 }
 
 }  // namespace
 
-HeadResult margin_softmax(const MarginOptions& margin, const Matrix<double>& x, std::span<const int64_t> y,
+HeadResult margin_softmax(const Margin& margin, const Matrix<double>& x, std::span<const int64_t> y,
                           const Matrix<double>& w) {
   const int64_t rows = x.rows(), dim = x.cols(), active = w.rows();
   const Matrix<double> x_unit = normalized_rows(x), w_unit = normalized_rows(w);
@@ -63,10 +61,10 @@ HeadResult margin_softmax(const MarginOptions& margin, const Matrix<double>& x, 
       double c = 0;
       for (int64_t d = 0; d < dim; ++d) c += x_unit(n, d) * w_unit(j, d);
       const bool filtered = c > margin.filter_above && margin.filter_above < 1;
-      c = std::clamp(c, -kClamp, kClamp);
+      c = std::clamp(c, -kMaxCosine, kMaxCosine);
       if (j == y[n]) {
-        const Pointwise target = on_target(margin, c);
-        z[j] = target.z, derivative[j] = target.derivative;
+        const TargetCosine target = on_target(margin, c);
+        z[j] = margin.scale * target.value, derivative[j] = target.derivative;
       } else {
         z[j] = filtered ? -std::numeric_limits<double>::infinity() : margin.scale * c;
       }

@@ -18,7 +18,7 @@ struct HeadResult {
 };
 
 // x (N, D): features; y (N): column of the label among the active centers, or −1; w (S, D): the active centers.
-HeadResult margin_softmax(const MarginOptions& margin, const Matrix<double>& x, std::span<const int64_t> y,
+HeadResult margin_softmax(const Margin& margin, const Matrix<double>& x, std::span<const int64_t> y,
                           const Matrix<double>& w);
 
 }  // namespace partialfc::reference

@@ -20,7 +20,7 @@ Matrix<double> random_matrix(int64_t rows, int64_t cols, uint64_t seed) {
 class ReferenceGradient : public testing::TestWithParam<MarginOptions> {};
 
 TEST_P(ReferenceGradient, IsTheNumericalDerivativeOfTheLoss) {
-  const MarginOptions margin = GetParam();
+  const Margin margin = resolve_margin(GetParam());
   Matrix<double> x = random_matrix(4, 6, 1), w = random_matrix(9, 6, 2);
   const std::vector<int64_t> y = {3, -1, 0, 3};
   const auto result = reference::margin_softmax(margin, x, y, w);
@@ -41,7 +41,8 @@ TEST_P(ReferenceGradient, IsTheNumericalDerivativeOfTheLoss) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Margins, ReferenceGradient,
-                         testing::Values(MarginOptions{.scale = 8}, MarginOptions{.scale = 16, .m2 = 0.5f},
+                         testing::Values(MarginOptions{.name = MarginName::kSoftmax, .scale = 8},
+                                         MarginOptions{.scale = 16, .m2 = 0.5f},
                                          MarginOptions{.scale = 16, .m3 = 0.4f},
                                          MarginOptions{.scale = 4, .m1 = 3},
                                          MarginOptions{.scale = 8, .m1 = 0.9f, .m2 = 0.4f, .m3 = 0.15f},

@@ -55,6 +55,7 @@ class ReferenceVisits final : public Visits {
  public:
   ReferenceVisits(const PartialFCOptions& options, const RankShare& share, ThreadTeam& team)
       : options_(options),
+        margin_(resolve_margin(options.margin)),
         share_(share),
         team_(team),
         placement_(options.num_classes, options.seed),
@@ -116,14 +117,14 @@ class ReferenceVisits final : public Visits {
   std::span<float> first_visit() override {
     Forward& f = last();
     const size_t samples = f.labels.size();
-    f.shifts.assign(samples, fixed_shift(options_.margin.scale));
+    f.shifts.assign(samples, fixed_shift(margin_.scale));
     for (auto& [place, target] : f.targets) target.cosine = dot(f.x[place.second], unit(f.w[place.first]));
     sum_up();
     message_.assign(2 * samples + 1, 0.0f);
     std::ranges::copy(negatives_, message_.begin());
     for (const auto& [place, target] : f.targets)
       message_[samples + place.second] =
-          static_cast<float>(target_logit(options_.margin, target.cosine).logit);
+          static_cast<float>(margin_.scale * with_margin(margin_, target.cosine).value);
     message_.back() = is_finite() ? 0.0f : 1.0f;
     shifted_message_.clear();
     return message_;
@@ -158,11 +159,10 @@ class ReferenceVisits final : public Visits {
     f.weights.resize(samples);
     Vector residuals(samples);
     const double loss = partialfc::finish_softmax(
-        options_.margin.scale,
-        {read_sums().negatives, std::span(message_).subspan(samples, samples), f.shifts}, f.weights,
-        residuals);
+        margin_.scale, {read_sums().negatives, std::span(message_).subspan(samples, samples), f.shifts},
+        f.weights, residuals);
     for (auto& [place, target] : f.targets)
-      target.coefficient = residuals[place.second] * target_logit(options_.margin, target.cosine).derivative;
+      target.coefficient = residuals[place.second] * with_margin(margin_, target.cosine).derivative;
     return loss;
   }
 
@@ -227,10 +227,10 @@ class ReferenceVisits final : public Visits {
     for (size_t j = 0; j < f.w.size(); ++j)
       for (size_t n = 0; n < f.x.size(); ++n) {
         const double cosine = dot(f.x[n], unit(f.w[j]));
-        const bool filtered = options_.margin.filter_above < 1 && cosine > options_.margin.filter_above;
+        const bool filtered = margin_.filter_above < 1 && cosine > margin_.filter_above;
         if (filtered || f.targets.contains({static_cast<int64_t>(j), static_cast<int64_t>(n)})) continue;
         visit(static_cast<int64_t>(n), static_cast<int64_t>(j),
-              options_.margin.scale * std::clamp(cosine, -1 + 1e-7, 1 - 1e-7));
+              margin_.scale * std::clamp(cosine, -1 + 1e-7, 1 - 1e-7));
       }
   }
 
@@ -284,6 +284,7 @@ class ReferenceVisits final : public Visits {
   }
 
   const PartialFCOptions options_;
+  const Margin margin_;
   const RankShare share_;
   ThreadTeam& team_;
   const ClassPlacement placement_;

@@ -88,8 +88,9 @@ struct RankShare {
   int ranks = 1;  // R
 };
 
-// Throws UsageError where there are more ranks than blocks of classes.
-RankShare share_of(const PartialFCOptions& options, const Communicator& comm);
+// Collective. Throws UsageError where the ranks have different options, an option is out of its range, or there are more ranks
+// than blocks of classes.
+RankShare share_of(const PartialFCOptions& options, Communicator& comm);
 
 // On the cores of this machine; `team` outlives it.
 std::unique_ptr<Visits> make_cpu_visits(const PartialFCOptions& options, const RankShare& share,

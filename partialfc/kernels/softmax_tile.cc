@@ -21,7 +21,7 @@ using Float = hn::ScalableTag<float>;
 
 template <class D, class V>
 HWY_INLINE V Clamped(D d, V cosine) {
-  const auto limit = hn::Set(d, kMaxCosine);
+  const auto limit = hn::Set(d, static_cast<float>(kMaxCosine));
   return hn::Min(hn::Max(cosine, hn::Neg(limit)), limit);
 }
 
@@ -109,7 +109,7 @@ namespace {
 // No value where the cosine is filtered out.
 std::optional<double> logit(const SoftmaxOptions& options, float cosine) {
   if (cosine > options.filter_above) return std::nullopt;
-  return double{options.scale} * std::clamp(cosine, -kMaxCosine, kMaxCosine);
+  return options.scale * std::clamp<double>(cosine, -kMaxCosine, kMaxCosine);
 }
 }  // namespace
 

@@ -16,7 +16,7 @@ struct SoftmaxOptions {
 };
 
 // The largest |cosine| the head works with: arccos and its derivative stay finite.
-constexpr float kMaxCosine = 1.0f - 1e-7f;
+constexpr double kMaxCosine = 1 - 1e-7;
 
 // values (T, N): in, products x̂_n · w_j; out, factor_j · E_jn, where c_jn = factor_j · value, factor_j = 1/‖w_j‖, E_jn =
 // exp(s · clamp(c_jn, ±kMaxCosine) − shifts_n), and E_jn = 0 where c_jn > filter_above. sums_n ← sums_n + Σ_j E_jn.

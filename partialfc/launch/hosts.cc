@@ -5,7 +5,6 @@
 #include <ifaddrs.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -16,6 +15,7 @@
 
 #include "partialfc/base/error.h"
 #include "partialfc/base/file.h"
+#include "partialfc/base/host_name.h"
 
 namespace partialfc {
 
@@ -106,12 +106,6 @@ std::set<std::string> addresses_of(const std::string& name) {
   return addresses;
 }
 
-std::string own_name() {
-  std::array<char, 256> name{};
-  ::gethostname(name.data(), name.size() - 1);
-  return name.data();
-}
-
 }  // namespace
 
 std::vector<Host> parse_hosts(std::string_view list) {
@@ -159,7 +153,7 @@ std::string host_list(const std::vector<Host>& hosts) {
 }
 
 bool is_this_host(const std::string& name) {
-  const std::string own = own_name();
+  const std::string own = host_name();
   if (name == "localhost" || name == own || name == own.substr(0, own.find('.')) || name.starts_with("127."))
     return true;
   const std::set<std::string> own_set = own_addresses();

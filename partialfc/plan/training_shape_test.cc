@@ -6,6 +6,7 @@
 #include <set>
 
 #include "partialfc/base/test_support.h"
+#include "partialfc/head/class_sampler.h"
 #include "partialfc/models/backbones.h"
 
 namespace partialfc {
