@@ -124,15 +124,4 @@ std::string describe(const Margin& margin) {
   return text;
 }
 
-TargetCosine with_margin(const Margin& margin, double cosine) {
-  const double c = std::clamp(cosine, -kMaxCosine, kMaxCosine);
-  const double theta = std::acos(c);
-  const double phi = margin.m1 * theta + margin.m2;
-  const double k = std::floor(phi / std::numbers::pi);
-  const double sign = std::fmod(k, 2) == 0 ? 1 : -1;
-  const double value = sign * std::cos(phi) - 2 * k - margin.m3;
-  const double derivative = margin.m1 * std::abs(std::sin(phi)) / std::sin(theta);
-  return {value, margin.detached ? 1.0 : derivative};
-}
-
 }  // namespace partialfc

@@ -2,7 +2,7 @@
 //
 // z_ny = s · ψ(c_ny),  φ = m1·θ + m2,  θ = arccos c,  k = ⌊φ/π⌋:
 //
-//     ψ(c) = (−1)^k cos φ − 2k − m3          ψ'(c) = dψ/dc = m1 · |sin φ| / sin θ
+//     ψ(c) = (−1)^k cos φ − 2k − m3          (target_cosine.h)
 //
 // ψ falls monotonically with θ over the whole range. Off the target z = s · c.
 //
@@ -20,6 +20,8 @@
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "partialfc/head/target_cosine.h"
 
 namespace partialfc {
 
@@ -41,14 +43,6 @@ struct MarginOptions {
   float filter_above = 1;
 };
 
-// What is trained with: each value decided. The values here are no margin at all.
-struct Margin {
-  float scale = 64;
-  double m1 = 1, m2 = 0, m3 = 0;
-  bool detached = false;
-  float filter_above = 1;
-};
-
 // With a name its own value is as given, else as above; a value of another margin is refused, and `combined` needs all
 // three. Without a name: where a value is given, those not given are neutral (1, 0, 0); where none is, arcface. Throws
 // UsageError that names the option and what it may be.
@@ -59,14 +53,5 @@ MarginOptions named_options(const Margin& margin);
 
 // "arcface, m2 = 0.5, s = 64"
 std::string describe(const Margin& margin);
-
-// The target's cosine with the margin. Neither number holds the scale: z = s · value, dz/dc = s · derivative.
-struct TargetCosine {
-  double value = 0;       // ψ(c)
-  double derivative = 0;  // ψ'(c)
-};
-
-// cosine is clamped to ±kMaxCosine (kernels/softmax_tile.h) first.
-TargetCosine with_margin(const Margin& margin, double cosine);
 
 }  // namespace partialfc

@@ -18,12 +18,11 @@ double finish_softmax(float scale, const SoftmaxSums& sums, std::span<float> wei
   const double s_over_n = scale / samples;
   double loss = 0;
   for (size_t n = 0; n < sums.negatives.size(); ++n) {
-    const double negatives = sums.negatives[n];
     const double log_target = double{sums.target_logits[n]} - sums.shifts[n];
-    const double log_ratio = std::log(negatives) - log_target;  // log(Z⁻/E_y), −infinity without negatives
-    loss += log_ratio > 0 ? log_ratio + std::log1p(std::exp(-log_ratio)) : std::log1p(std::exp(log_ratio));
-    weights[n] = negatives == 0 ? 0 : static_cast<float>(s_over_n / (negatives + std::exp(log_target)));
-    residuals[n] = negatives == 0 ? 0 : -s_over_n / (1 + std::exp(-log_ratio));
+    const SampleSoftmax sample = sample_softmax(s_over_n, sums.negatives[n], log_target);
+    loss += sample.loss;
+    weights[n] = sample.weight;
+    residuals[n] = sample.residual;
   }
   return loss / samples;
 }

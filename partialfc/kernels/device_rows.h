@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "partialfc/base/precision.h"
+#include "partialfc/base/random_permutation.h"
 #include "partialfc/device/stream.h"
 #include "partialfc/device/view.h"
 #include "partialfc/kernels/center_rows.h"

@@ -100,7 +100,8 @@ __device__ inline bool is_negative(const Arguments& a, float factor, float cosin
 }
 
 __device__ inline float logit_of(const Arguments& a, float cosine) {
-  return a.options.scale * fminf(fmaxf(cosine, -kMaxCosine), kMaxCosine);
+  constexpr auto kMost = static_cast<float>(kMaxCosine);
+  return a.options.scale * fminf(fmaxf(cosine, -kMost), kMost);
 }
 
 template <class Product, class Value>
@@ -119,8 +120,7 @@ __global__ void exp_sums_of_chunk(Arguments a, const Product* products, Value* v
       for (int i = 0; i < kSamplesOfLane; ++i) {
         const float cosine = factor * x[i];
         float e = 0;
-        if (is_negative(a, factor, cosine, j, mine.own[i]))
-          e = expf(logit_of(a, cosine) - mine.shift[i]);
+        if (is_negative(a, factor, cosine, j, mine.own[i])) e = expf(logit_of(a, cosine) - mine.shift[i]);
         sums[i] += e;
         x[i] = factor * e;
       }
