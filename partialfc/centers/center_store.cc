@@ -8,9 +8,10 @@
 
 namespace partialfc {
 
+uint64_t center_key(uint64_t seed) { return mix(seed, static_cast<uint64_t>(Purpose::kCenterInit)); }
+
 void initial_center(uint64_t seed, int64_t class_id, std::span<float> center) {
-  fill_normal(center, mix(seed, static_cast<uint64_t>(Purpose::kCenterInit)), static_cast<uint64_t>(class_id),
-              kCenterSigma);
+  fill_normal(center, center_key(seed), static_cast<uint64_t>(class_id), kCenterSigma);
 }
 
 CenterStore::CenterStore(const ClassPlacement& placement, Range positions, const RecordLayout& layout,

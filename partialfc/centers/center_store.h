@@ -23,6 +23,8 @@ namespace partialfc {
 
 constexpr float kCenterSigma = 0.01f;
 
+// What the first value of a center is drawn by, with the class's id.
+uint64_t center_key(uint64_t seed);
 // The value of a class center before any step. center: (D).
 void initial_center(uint64_t seed, int64_t class_id, std::span<float> center);
 
@@ -44,6 +46,8 @@ class CenterStore {
   Range positions() const { return positions_; }  // of this rank
   const RecordLayout& layout() const { return layout_; }
   virtual int64_t rows_alive() const = 0;
+  // Every slot in use is below it.
+  virtual int64_t slot_bound() const { return rows_alive(); }
 
   // slots[i] ← the slot of positions[i], distinct positions; rows that do not live yet come to life. Not thread-safe.
   virtual void locate(std::span<const int64_t> positions, std::span<int64_t> slots, ThreadTeam& team) = 0;

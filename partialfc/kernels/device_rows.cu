@@ -254,6 +254,24 @@ __global__ void draw(DeviceRecords<T> records, int64_t rows, RandomPermutation p
   for (int64_t i = records.dim + lane; i < records.numbers; i += kWarp) record[i] = T{};
 }
 
+template <class T>
+__global__ void copy_out(DeviceRecords<const T> records, const int32_t* slots, int64_t rows, T* to) {
+  const int64_t i = row_of_warp();
+  if (i >= rows) return;
+  const T* const record = records.address + broadcast_load(slots + i) * records.numbers;
+  for (int64_t e = threadIdx.x % kWarp; e < records.numbers; e += kWarp)
+    to[i * records.numbers + e] = record[e];
+}
+
+template <class T>
+__global__ void copy_in(const T* from, const int32_t* slots, int64_t rows, DeviceRecords<T> records) {
+  const int64_t i = row_of_warp();
+  if (i >= rows) return;
+  T* const record = records.address + broadcast_load(slots + i) * records.numbers;
+  for (int64_t e = threadIdx.x % kWarp; e < records.numbers; e += kWarp)
+    record[e] = from[i * records.numbers + e];
+}
+
 // Whether rows can be moved 16 bytes at a time.
 template <class T>
 bool is_aligned(int64_t dim, int64_t numbers) {
@@ -324,6 +342,22 @@ void draw_rows(DeviceRecords<T> records, int64_t rows, const RandomPermutation& 
                int64_t first_position, uint64_t key, float sigma, Stream& stream) {
   launch("draw_rows", draw<T>, blocks_of_rows(rows), kThreads, 0, stream, records, rows, placement,
          first_position, key, sigma);
+}
+
+template <class T>
+void copy_out_records(DeviceRecords<const T> records, DeviceSpan<const int32_t> slots, DeviceSpan<T> to,
+                      Stream& stream) {
+  PFC_CHECK(to.size == slots.size * records.numbers);
+  launch("copy_out_records", copy_out<T>, blocks_of_rows(slots.size), kThreads, 0, stream, records,
+         slots.address, slots.size, to.address);
+}
+
+template <class T>
+void copy_in_records(DeviceSpan<const T> from, DeviceSpan<const int32_t> slots, DeviceRecords<T> records,
+                     Stream& stream) {
+  PFC_CHECK(from.size == slots.size * records.numbers);
+  launch("copy_in_records", copy_in<T>, blocks_of_rows(slots.size), kThreads, 0, stream, from.address,
+         slots.address, slots.size, records);
 }
 
 #define PFC_FOR_TYPE(T)                                                                                     \

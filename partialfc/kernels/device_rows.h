@@ -55,4 +55,12 @@ template <class T>
 void draw_rows(DeviceRecords<T> records, int64_t rows, const RandomPermutation& placement,
                int64_t first_position, uint64_t key, float sigma, Stream& stream);
 
+// to (n · numbers) ← the records in these slots behind one another, or the records ← from. slots (n), distinct.
+template <class T>
+void copy_out_records(DeviceRecords<const T> records, DeviceSpan<const int32_t> slots, DeviceSpan<T> to,
+                      Stream& stream);
+template <class T>
+void copy_in_records(DeviceSpan<const T> from, DeviceSpan<const int32_t> slots, DeviceRecords<T> records,
+                     Stream& stream);
+
 }  // namespace partialfc
