@@ -94,7 +94,10 @@ std::span<float> CpuVisits::first_visit_shifted() {
 }
 
 Visits::ReducedSums CpuVisits::read_sums() {
-  return {reduced_.first(forward_->samples()), reduced_.back() == 0};
+  return {.negatives = reduced_.first(forward_->samples()),
+          .finite = reduced_.back() == 0,
+          .samples = forward_->samples(),
+          .active = forward_->active.size()};
 }
 
 double CpuVisits::finish_softmax() {

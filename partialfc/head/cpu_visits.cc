@@ -105,7 +105,7 @@ Exchange CpuVisits::pack(MatrixView<const float> features, std::span<const int64
   return message;
 }
 
-int64_t CpuVisits::set_batch() {
+void CpuVisits::set_batch() {
   CpuForward& forward = *forward_;
   const int64_t dim = options_.dim, width = dim + 2;
   const std::span<const float> all = exchange(width).all;
@@ -129,10 +129,9 @@ int64_t CpuVisits::set_batch() {
   });
   forward.features_finite = std::ranges::all_of(finite_, std::identity());
   forward.arithmetic->set_features(forward.features.view(), team_);
-  return forward.samples();
 }
 
-int64_t CpuVisits::activate(int64_t step) {
+void CpuVisits::activate(int64_t step) {
   CpuForward& forward = *forward_;
   activation_.activate(step, forward.labels, *store_, options_.file_store.has_value(), team_, forward.active);
   forward.records.resize(forward.active.size());
@@ -144,7 +143,6 @@ int64_t CpuVisits::activate(int64_t step) {
   for (const auto& pending : pending_)
     if (pending.get() != &forward) budget -= static_cast<int64_t>(pending->values.size());
   forward.make_places(budget, team_.size());
-  return forward.active.size();
 }
 
 // ∂x̂_n = weight_n U_n + coefficient_n ŵ_y

@@ -20,8 +20,8 @@ class CpuVisits final : public Visits {
   void observe_rows(RowObserver* observer) override;
 
   Exchange pack(MatrixView<const float> features, std::span<const int64_t> labels) override;
-  int64_t set_batch() override;
-  int64_t activate(int64_t step) override;
+  void set_batch() override;
+  void activate(int64_t step) override;
   std::span<float> first_visit() override;
   std::span<float> largest_logits() override;
   std::span<float> first_visit_shifted() override;

@@ -104,16 +104,18 @@ __global__ void finish(DeviceSums<T> a, Finish f) {
   __shared__ float negatives[kSumSamples];
   const int64_t samples = a.class_of.size, first = int64_t{blockIdx.x} * kSumSamples;
   const float sum = sum_of_chunks(a.partial_sums, first + threadIdx.x % kSumSamples, chunk_sums);
-  if (threadIdx.x < kSumSamples) {
-    negatives[threadIdx.x] = sum;
-    if (first + threadIdx.x < samples) f.message[first + threadIdx.x] = sum;
+  if (threadIdx.x < kSumSamples && first + threadIdx.x < samples) {
+    const bool takes_part = a.labels.address[first + threadIdx.x] >= 0;
+    negatives[threadIdx.x] = takes_part ? sum : 1;
+    f.message[first + threadIdx.x] = negatives[threadIdx.x];
   }
   __syncthreads();
   const int sample = threadIdx.x / kWarp;  // from here on a warp a sample
   const int64_t n = first + sample, dim = a.records.dim;
   if (n >= samples) return;
+  const bool takes_part = a.labels.address[n] >= 0;
   bool finite = *a.not_finite.address == 0;
-  if (isfinite(negatives[sample]))
+  if (takes_part && isfinite(negatives[sample]))
     for (int64_t d = lane(); d < dim; d += kWarp)
       finite = finite && isfinite(a.u.address[n * a.u.stride + d]);
   if (f.with_targets) {
@@ -129,7 +131,7 @@ __global__ void finish(DeviceSums<T> a, Finish f) {
       if (lane() == 0) f.cosines[n] = cosine;
       finite = finite && isfinite(logit);
     }
-    if (lane() == 0) f.message[samples + n] = logit;
+    if (lane() == 0) f.message[samples + n] = takes_part ? logit : INFINITY;
   }
   const bool all_finite = __all_sync(kAllLanes, finite);
   if (lane() == 0 && !all_finite) atomicExch(f.message + (f.with_targets ? 2 : 1) * samples, 1.0f);
@@ -138,12 +140,13 @@ __global__ void finish(DeviceSums<T> a, Finish f) {
 template <class T>
 __global__ void weigh(DeviceWeights<T> a, Margin margin) {
   const int64_t n = sample_of_warp(), dim = a.features.cols;
-  if (n >= a.labels.size) return;
+  if (n >= a.class_of.size) return;
   SampleSoftmax sample{};
-  if (a.labels.address[n] >= 0) {
+  const float target_logit = a.target_logits.address[n];
+  if (isfinite(target_logit)) {
     const double s_over_n = double{margin.scale} / *a.sample_count.address;
     const float shift = a.shifts.size > 0 ? a.shifts.address[n] : a.shift;
-    sample = sample_softmax(s_over_n, a.negatives.address[n], double{a.target_logits.address[n]} - shift);
+    sample = sample_softmax(s_over_n, a.negatives.address[n], double{target_logit} - shift);
   }
   for (int64_t d = lane(); d < a.weighted.stride; d += kWarp)
     a.weighted.address[n * a.weighted.stride + d] =
@@ -230,8 +233,8 @@ void finish_sums(const DeviceSums<T>& sums, const Margin& margin, bool with_targ
 
 template <class T>
 void weigh_samples(const Margin& margin, const DeviceWeights<T>& arguments, Stream& stream) {
-  launch("weigh_samples", weigh<T>, blocks_of_samples(arguments.labels.size), kThreads, 0, stream, arguments,
-         margin);
+  launch("weigh_samples", weigh<T>, blocks_of_samples(arguments.class_of.size), kThreads, 0, stream,
+         arguments, margin);
 }
 
 template <class T>

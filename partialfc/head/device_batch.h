@@ -39,11 +39,13 @@ struct DeviceSums {
   DeviceSpan<const int32_t> slots;        // (capacity) of the active classes
   DeviceSpan<const float> inverse_norms;  // (capacity)
   DeviceSpan<const int32_t> class_of;     // (N)
+  DeviceSpan<const int64_t> labels;       // (N)
   DeviceMatrix<const float> features;     // x̂ (N, D)
   DeviceSpan<const int32_t> not_finite;   // (1)
 };
-// message ← Z⁻ (N), z_y (N; 0 where the class lives elsewhere), 1 where something is not finite, else 0.
-// cosines (N) ← c_ny, where the class lives here. Without the targets (shifted): message ← Z⁻ (N), flag.
+// message ← Z⁻ (N), z_y (N; 0 where the class lives elsewhere), 1 where something is not finite, else 0. Of a row that takes
+// no part: Z⁻ 1, z_y infinity. cosines (N) ← c_ny, where the class lives here. Without the targets (shifted): message ← Z⁻
+// (N), flag.
 template <class T>
 void finish_sums(const DeviceSums<T>& sums, const Margin& margin, bool with_targets,
                  DeviceSpan<float> message, DeviceSpan<float> cosines, Stream& stream);
@@ -55,7 +57,6 @@ struct DeviceWeights {
   DeviceSpan<const float> negatives, target_logits;  // Z⁻, z_y (N)
   DeviceSpan<const float> shifts;                    // κ (N); empty: `shift` for all
   float shift = 0;
-  DeviceSpan<const int64_t> labels;
   DeviceSpan<const int32_t> class_of, sample_count;
   DeviceSpan<const float> cosines;
   DeviceMatrix<const float> features;

@@ -69,8 +69,8 @@ StepResult PartialFC::forward(int64_t step, MatrixView<const float> features, st
   PendingForward pending(*visits_);
   const Exchange batch = visits_->pack(features, labels);
   comm_.all_gather(std::span<const float>(batch.mine), batch.all).wait();  // collective 1
-  result.samples = visits_->set_batch();
-  result.active = visits_->activate(step);
+  visits_->set_batch();
+  visits_->activate(step);
   result.finite = reduce_sums(result);  // collective 2
   if (!result.finite) {
     pending.drop();
@@ -94,6 +94,8 @@ StepResult PartialFC::forward(int64_t step, MatrixView<const float> features, st
 bool PartialFC::reduce_sums(StepResult& result) {
   comm_.all_reduce(visits_->first_visit()).wait();
   Visits::ReducedSums sums = visits_->read_sums();
+  result.samples = sums.samples;
+  result.active = sums.active;
   if (!sums.finite || in_range(sums.negatives)) return sums.finite;
   result.out_of_range = true;
   comm_.all_reduce(visits_->largest_logits(), ReduceOp::kMax).wait();

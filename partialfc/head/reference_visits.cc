@@ -87,7 +87,7 @@ class ReferenceVisits final : public Visits {
     return {mine_, all_};
   }
 
-  int64_t set_batch() override {
+  void set_batch() override {
     Forward& f = last();
     const int64_t dim = options_.dim;
     for (int64_t row = 0; row < options_.max_batch * share_.ranks; ++row) {
@@ -101,17 +101,15 @@ class ReferenceVisits final : public Visits {
       f.finite = f.finite && finite(f.x.back());
       f.x.back() = unit(f.x.back());
     }
-    return std::ssize(f.labels);
   }
 
-  int64_t activate(int64_t step) override {
+  void activate(int64_t step) override {
     Forward& f = last();
     activation_.activate(step, f.labels, *store_, false, team_, f.active);
     for (const Target& target : f.active.targets) f.targets[{target.active, target.sample}] = target;
     Matrix<float> records(f.active.size(), store_->layout().numbers());
     store_->read(f.active.slots, records.view());
     for (int64_t j = 0; j < f.active.size(); ++j) f.w.emplace_back(records[j], records[j] + options_.dim);
-    return f.active.size();
   }
 
   std::span<float> first_visit() override {
@@ -150,7 +148,7 @@ class ReferenceVisits final : public Visits {
 
   ReducedSums read_sums() override {
     const std::span<const float> sums = shifted_message_.empty() ? message_ : shifted_message_;
-    return {sums.first(last().labels.size()), sums.back() == 0};
+    return {sums.first(last().labels.size()), sums.back() == 0, std::ssize(last().labels), last().active.size()};
   }
 
   double finish_softmax() override {

@@ -35,10 +35,10 @@ class Visits {
   // Begins a forward half, after the update under way. features (n, D), labels (n): of this rank, −1: takes no part.
   // Message of collective 1, to be gathered: max_batch rows of x (D) and y.
   virtual Exchange pack(MatrixView<const float> features, std::span<const int64_t> labels) = 0;
-  // Takes in what was gathered: N samples, x̂ (N, D). Returns N.
-  virtual int64_t set_batch() = 0;
-  // Draws the classes of this step and takes hold of their rows. Returns S of this rank.
-  virtual int64_t activate(int64_t step) = 0;
+  // Takes in what was gathered: N samples, x̂ (N, D).
+  virtual void set_batch() = 0;
+  // Draws the classes of this step and takes hold of their rows.
+  virtual void activate(int64_t step) = 0;
 
   // First visit. Message of collective 2, to be summed: Z⁻ (N), z_y (N), and how many ranks met a feature, a norm, a z_y or
   // a U that is not finite (U where its Z⁻ is).
@@ -49,8 +49,10 @@ class Visits {
   virtual std::span<float> first_visit_shifted() = 0;
 
   struct ReducedSums {
-    std::span<const float> negatives;  // Z⁻ (N)
+    std::span<const float> negatives;  // Z⁻ (N, and what a device adds to it: in range)
     bool finite = true;                // on all ranks
+    int64_t samples = 0;               // N
+    int64_t active = 0;                // S of this rank
   };
   // The sums that were reduced last, on the host, which waits for them.
   virtual ReducedSums read_sums() = 0;
