@@ -4,8 +4,6 @@
 #include <bit>
 #include <cstdint>
 
-#include "partialfc/base/host_device.h"
-
 namespace partialfc {
 
 enum class Precision {
@@ -20,11 +18,11 @@ struct BFloat16 {
   uint16_t bits = 0;
 };
 
-PFC_HOST_DEVICE inline float to_float(BFloat16 x) { return std::bit_cast<float>(uint32_t{x.bits} << 16); }
-PFC_HOST_DEVICE inline float to_float(float x) { return x; }
+constexpr float to_float(BFloat16 x) { return std::bit_cast<float>(uint32_t{x.bits} << 16); }
+constexpr float to_float(float x) { return x; }
 
 // Rounds to the nearest, to even where two are equally near; NaN stays NaN.
-PFC_HOST_DEVICE inline BFloat16 to_bfloat16(float x) {
+constexpr BFloat16 to_bfloat16(float x) {
   const auto bits = std::bit_cast<uint32_t>(x);
   if (x != x) return {static_cast<uint16_t>((bits | 0x00400000u) >> 16)};
   return {static_cast<uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16)};

@@ -4,29 +4,28 @@
 #include <array>
 #include <cstdint>
 
-#include "partialfc/base/host_device.h"
 
 namespace partialfc {
 
 // SplitMix64's finalizer (Stafford's variant 13): a bijection of 64-bit words that mixes well.
-PFC_HOST_DEVICE constexpr uint64_t mix_bits(uint64_t z) {
+constexpr uint64_t mix_bits(uint64_t z) {
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
   z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
   return z ^ (z >> 31);
 }
 
 // Mixes a word into a key; for keys made of several parts: mix(mix(seed, step), block).
-PFC_HOST_DEVICE constexpr uint64_t mix(uint64_t key, uint64_t word) {
+constexpr uint64_t mix(uint64_t key, uint64_t word) {
   return mix_bits(key + 0x9e3779b97f4a7c15u * (mix_bits(word) + 1));
 }
 
 // Scales 64 random bits to 0 … bound − 1.
-PFC_HOST_DEVICE constexpr uint64_t scale_to(uint64_t bits, uint64_t bound) {
+constexpr uint64_t scale_to(uint64_t bits, uint64_t bound) {
   return static_cast<uint64_t>((static_cast<unsigned __int128>(bits) * bound) >> 64);
 }
 
 // 128 random bits from a 64-bit key and a 128-bit counter.
-PFC_HOST_DEVICE constexpr std::array<uint32_t, 4> philox(uint64_t key, uint64_t counter_low,
+constexpr std::array<uint32_t, 4> philox(uint64_t key, uint64_t counter_low,
                                                          uint64_t counter_high) {
   uint32_t c0 = static_cast<uint32_t>(counter_low), c1 = static_cast<uint32_t>(counter_low >> 32);
   uint32_t c2 = static_cast<uint32_t>(counter_high), c3 = static_cast<uint32_t>(counter_high >> 32);

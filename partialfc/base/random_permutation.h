@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "partialfc/base/host_device.h"
 #include "partialfc/base/random_bits.h"
 
 namespace partialfc {

@@ -5,14 +5,13 @@
 #include <bit>
 #include <cstdint>
 
-#include "partialfc/base/host_device.h"
 #include "partialfc/base/precision.h"
 
 namespace partialfc {
 
 // Random bits for the numbers at places 2·pair (the lower 16) and 2·pair + 1 (the upper) under a key that is mixed well.
 // The middle is Wellons' "lowbias32" (2018), a bijection of 32-bit words.
-PFC_HOST_DEVICE constexpr uint32_t rounding_bits(uint64_t key, uint32_t pair) {
+constexpr uint32_t rounding_bits(uint64_t key, uint32_t pair) {
   uint32_t x = pair + static_cast<uint32_t>(key);
   x = (x ^ (x >> 16)) * 0x7feb352du;
   x = (x ^ (x >> 15)) * 0x846ca68bu;
@@ -20,7 +19,7 @@ PFC_HOST_DEVICE constexpr uint32_t rounding_bits(uint64_t key, uint32_t pair) {
 }
 
 // x rounded up where the 16 bits that it loses and these carry, else down. x is finite.
-PFC_HOST_DEVICE inline BFloat16 round_with(uint32_t random16, float x) {
+constexpr BFloat16 round_with(uint32_t random16, float x) {
   return {static_cast<uint16_t>((std::bit_cast<uint32_t>(x) + random16) >> 16)};
 }
 

@@ -1,0 +1,127 @@
+# Kernels for a GPU, and where they run. A file of kernels (*.cu) is compiled twice: by nvcc, where a toolkit is found, into
+# the library; and by the C++ compiler, against the simulator, into the tests (CONTRIBUTING.md, "Kernels for a GPU").
+#
+#   partialfc_kernels(NAME SOURCES a.cu … [TEST])
+#       NAME_sim: the object library for the simulator. For a GPU they go into libpartialfc, or with TEST into the test
+#       programs alone that name them
+#   partialfc_kernel_test(NAME SOURCES … KERNELS NAME … [LIBRARIES …] [SIMULATED])
+#       one body, two programs: NAME runs on the simulator, each test under the orders of several seeds, and links
+#       LIBRARIES in place of the whole library; NAME_gpu runs on a GPU, or says that it was not run (not built for
+#       SIMULATED: what only the simulator can do)
+#   partialfc_cuda_objects(TARGET a.cu …)
+#       adds what nvcc makes of the files to a target of this folder
+
+set(PARTIALFC_CUDA AUTO CACHE STRING "Build for NVIDIA's GPUs: ON, OFF, or AUTO: where a toolkit is found")
+set(PARTIALFC_CUDA_ARCHITECTURES 75 80 86 89 90 100 120 CACHE STRING
+    "Compute capabilities to compile for; code that newer devices translate themselves comes with the last")
+
+# Sanitizers are for the host's code.
+if(PARTIALFC_CUDA AND NOT PARTIALFC_SANITIZE)
+  find_package(CUDAToolkit QUIET)
+endif()
+if(CUDAToolkit_NVCC_EXECUTABLE)
+  set(PARTIALFC_CUDA_FOUND ON)
+  message(STATUS "CUDA ${CUDAToolkit_VERSION}: ${CUDAToolkit_NVCC_EXECUTABLE}, for ${PARTIALFC_CUDA_ARCHITECTURES}")
+elseif(PARTIALFC_CUDA STREQUAL ON)
+  message(FATAL_ERROR "PARTIALFC_CUDA is ON, and no nvcc was found: set CUDAToolkit_ROOT to the toolkit's folder")
+else()
+  set(PARTIALFC_CUDA_FOUND OFF)
+  message(STATUS "Without CUDA: no nvcc, or not asked for. GPUs cannot be used")
+endif()
+
+if(PARTIALFC_BUILD_TESTS)
+  find_package(Boost QUIET COMPONENTS context)
+  if(Boost_CONTEXT_FOUND)
+    set(PARTIALFC_SIMULATOR ON)
+  else()
+    message(STATUS "Without Boost.Context: kernels are not tested on the CPU")
+  endif()
+endif()
+
+set(PARTIALFC_SIMULATOR_SEEDS 0 1 2 3)
+
+# -FMT_USE_CONSTEXPR: fmt takes nvcc for a compiler without C++14.
+set(PARTIALFC_NVCC_FLAGS -std=c++20 -O3 --expt-relaxed-constexpr -lineinfo -DFMT_USE_CONSTEXPR=1 -Werror all-warnings
+                         -Xcompiler -Wall,-Wextra,-Wno-missing-field-initializers,-Wno-unused-parameter,-Werror,-fPIC)
+foreach(architecture ${PARTIALFC_CUDA_ARCHITECTURES})
+  list(APPEND PARTIALFC_NVCC_FLAGS -gencode arch=compute_${architecture},code=sm_${architecture})
+endforeach()
+list(APPEND PARTIALFC_NVCC_FLAGS -gencode arch=compute_${architecture},code=compute_${architecture})
+
+function(partialfc_cuda_objects target)
+  get_target_property(includes fmt::fmt INTERFACE_INCLUDE_DIRECTORIES)
+  foreach(source ${ARGN})
+    cmake_path(ABSOLUTE_PATH source)
+    cmake_path(RELATIVE_PATH source BASE_DIRECTORY ${PROJECT_SOURCE_DIR} OUTPUT_VARIABLE name)
+    set(object ${CMAKE_CURRENT_BINARY_DIR}/${target}.cuda/${name}.o)
+    cmake_path(GET object PARENT_PATH folder)
+    file(MAKE_DIRECTORY ${folder})
+    add_custom_command(
+      OUTPUT ${object}
+      COMMAND ${CCACHE} ${CUDAToolkit_NVCC_EXECUTABLE} -ccbin ${CMAKE_CXX_COMPILER} ${PARTIALFC_NVCC_FLAGS}
+              -I${PROJECT_SOURCE_DIR} -isystem=${includes} -MD -MF ${object}.d -c ${source} -o ${object}
+      DEPENDS ${source}
+      DEPFILE ${object}.d
+      COMMENT "Building CUDA object ${name}.o"
+      VERBATIM)
+    target_sources(${target} PRIVATE ${object})
+  endforeach()
+endfunction()
+
+# Compiles .cu files of a target of this folder as C++ against the simulator.
+function(partialfc_simulated_sources target)
+  foreach(source ${ARGN})
+    set_source_files_properties(${source} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS "-x;c++;-fno-strict-aliasing;-Wno-unknown-pragmas")
+  endforeach()
+  target_compile_options(${target} PRIVATE ${PARTIALFC_WARNINGS})
+  target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR})
+  target_link_libraries(${target} PUBLIC partialfc_base)
+endfunction()
+
+function(partialfc_kernels name)
+  cmake_parse_arguments(ARG "TEST" "" "SOURCES" ${ARGN})
+  list(TRANSFORM ARG_SOURCES PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
+  if(PARTIALFC_SIMULATOR)
+    add_library(${name}_sim OBJECT ${ARG_SOURCES})
+    partialfc_simulated_sources(${name}_sim ${ARG_SOURCES})
+  endif()
+  if(ARG_TEST)
+    set_property(GLOBAL PROPERTY PARTIALFC_TEST_KERNELS_${name} ${ARG_SOURCES})
+  else()
+    set_property(GLOBAL APPEND PROPERTY PARTIALFC_KERNELS ${ARG_SOURCES})
+  endif()
+endfunction()
+
+function(partialfc_kernel_test name)
+  if(NOT PARTIALFC_BUILD_TESTS)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "SIMULATED" "" "SOURCES;KERNELS;LIBRARIES" ${ARGN})
+  if(NOT ARG_LIBRARIES)
+    set(ARG_LIBRARIES partialfc)
+  endif()
+  if(PARTIALFC_SIMULATOR)
+    set(kernels ${ARG_KERNELS})
+    list(TRANSFORM kernels APPEND _sim)
+    add_executable(${name} ${ARG_SOURCES})
+    target_compile_options(${name} PRIVATE ${PARTIALFC_WARNINGS})
+    # Objects come before the library: its own runtime and kernels are not taken out of the archive.
+    target_link_libraries(${name} PRIVATE ${kernels} partialfc_sim ${ARG_LIBRARIES} GTest::gmock GTest::gtest_main)
+    foreach(seed ${PARTIALFC_SIMULATOR_SEEDS})
+      gtest_discover_tests(${name} TEST_SUFFIX /seed${seed} TEST_LIST ${name}_seed${seed} DISCOVERY_TIMEOUT 60
+                           PROPERTIES TIMEOUT 300 ENVIRONMENT PARTIALFC_SIMT_SEED=${seed})
+    endforeach()
+  endif()
+  if(PARTIALFC_CUDA_FOUND AND NOT ARG_SIMULATED)
+    add_executable(${name}_gpu ${ARG_SOURCES} ${PROJECT_SOURCE_DIR}/partialfc/device/test_device.cc)
+    target_compile_options(${name}_gpu PRIVATE ${PARTIALFC_WARNINGS})
+    target_link_libraries(${name}_gpu PRIVATE partialfc GTest::gmock GTest::gtest_main)
+    foreach(kernels ${ARG_KERNELS})
+      get_property(sources GLOBAL PROPERTY PARTIALFC_TEST_KERNELS_${kernels})
+      partialfc_cuda_objects(${name}_gpu ${sources})
+    endforeach()
+    add_test(NAME ${name}_gpu COMMAND ${name}_gpu)
+    set_tests_properties(${name}_gpu PROPERTIES LABELS gpu TIMEOUT 300 RUN_SERIAL ON
+                         SKIP_REGULAR_EXPRESSION "not run: no GPU")
+  endif()
+endfunction()

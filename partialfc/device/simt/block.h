@@ -1,0 +1,93 @@
+// The threads of one block: which of them runs, and where they wait for each other.
+//
+// A thread runs until it waits; then the next one does, on a fiber of its own if it is in the middle of something. Threads
+// that never wait run one after the other on one fiber, without a switch. Warps are not in lockstep: what a missing
+// __syncwarp leaves unordered comes out unordered under some seed.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "partialfc/device/simt/fiber.h"
+#include "partialfc/device/simt/types.h"
+#include "partialfc/device/simt/warp.h"
+
+namespace partialfc::simt {
+
+constexpr int kMaxThreads = 1024;  // of a block
+
+// The order in which threads, blocks and streams have their turn, where they are free to choose.
+class Order {
+ public:
+  explicit Order(uint64_t seed) : seed_(seed), state_(seed) {}
+  bool backwards() const { return seed_ == 1; }
+  bool random() const { return seed_ > 1; }
+  unsigned below(unsigned n);  // random
+
+ private:
+  uint64_t seed_, state_;
+};
+
+struct Thread {
+  uint3 index{};
+  int number = 0;          // x first, then y, then z
+  Fiber* fiber = nullptr;  // once it has begun
+  enum class State : uint8_t { kNew, kReady, kAtBarrier, kInWarp, kEnded } state = State::kNew;
+};
+
+struct Votes {
+  int yes = 0, all = 0;
+};
+
+class Block {
+ public:
+  // Threads of size, each of which calls `kernel`.
+  Block(dim3 size, const std::function<void()>& kernel, Order& order);
+  // Returns when all threads have. Throws Error: what a thread threw, a barrier that some do not come to, …
+  void run();
+
+  // What kernels call, by way of intrinsics.h: the running thread waits.
+  Votes barrier(bool vote, const Where& where);
+  uint64_t collective(const Collective& collective, unsigned mask, uint64_t in, int from, const Where& where);
+  int lane() const { return running_->number % 32; }
+
+ private:
+  static void live(Fiber& fiber);
+  void run_thread();
+  void end_thread();
+  void dispatch(Fiber& fiber);
+  void suspend();
+  void make_ready(Thread& thread);
+  Thread& next_thread();
+  void open_barrier();
+  void finish_collectives(Warp& warp);
+  void record(const char* what);
+  void cancel();
+  std::string deadlock() const;
+
+  const std::function<void()>& kernel_;
+  Order& order_;
+  std::vector<Thread> threads_;
+  std::vector<Warp> warps_;
+  uint16_t ready_[kMaxThreads];  // a ring
+  unsigned first_ready_ = 0, ready_count_ = 0;
+  Thread* running_ = nullptr;
+  int alive_ = 0, at_barrier_ = 0;
+  Votes votes_, result_;
+  Where barrier_;
+  unsigned generation_ = 0;       // barriers passed
+  char begin_, end_, passed_[2];  // addresses that order threads
+  bool cancelled_ = false;
+  std::string error_;
+  Fiber caller_;
+  void* caller_strand_ = nullptr;
+};
+
+extern Block* block;  // the one that runs
+
+}  // namespace partialfc::simt
+
+// CUDA's names. What runs next sets them.
+extern uint3 threadIdx, blockIdx;
+extern dim3 blockDim, gridDim;
