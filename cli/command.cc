@@ -115,7 +115,7 @@ int run_as_rank(const Patience& patience, const std::function<int(Communicator&)
     // What is wrong with the recipe or the files is wrong on every rank: let rank 0 say it, once. Its abort ends this
     // rank, by a signal that train may have asked to handle.
     std::signal(SIGTERM, SIG_DFL);
-    if (rank != 0) std::this_thread::sleep_for(std::chrono::seconds(failure.is_of_all_ranks ? 30 : 1));
+    if (rank != 0) std::this_thread::sleep_for(std::chrono::seconds(failure.is_of_all_ranks ? 30 : 3));
     end_within_seconds(failure.exit_code);
     print_failure(fmt::format("rank {}: ", rank), failure);
     std::fflush(stderr);
