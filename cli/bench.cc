@@ -208,14 +208,14 @@ void add_head(CLI::App* bench, Action& action) {
   command->add_flag("--no-floor", arguments->no_floor, "Leave out the bare products, and their memory");
   command->add_flag("--json", arguments->json, "Print one JSON object to standard output");
   command->footer(
-      "The bare products are the three of a step, logits (N, D) x (D, S), U (N, S) x (S, D) and the "
-      "centers'\n"
-      "gradient (S, N) x (N, D), on contiguous float32 operands and all threads, by the fastest of OpenBLAS "
-      "and\n"
-      "oneDNN, taken in turn with the steps. Peak memory is that of the process without their operands, of "
-      "the\n"
-      "largest process under mpirun. Before measuring all rows are touched and 3 steps run; 1 step with "
-      "--cold.");
+      "The bare products are the three of a step, logits (N, D) x (D, S), U (N, S) x (S, D) "
+      "and the centers'\n"
+      "gradient (S, N) x (N, D), on contiguous float32 operands and all threads, "
+      "by the fastest of OpenBLAS and\n"
+      "oneDNN, taken in turn with the steps. Peak memory is that of the process "
+      "without their operands, of the\n"
+      "largest process under mpirun. Before measuring all rows are touched and 3 steps run; "
+      "1 step with --cold.");
   command->callback([&action, arguments, ranks] {
     arguments->ranks_given = ranks->count() > 0;
     action = [arguments] { return bench_head(*arguments); };
@@ -233,8 +233,8 @@ void add_sweep(CLI::App* bench, Action& action) {
                     options->precision);
   command->add_flag("--json", options->json, "Print one JSON object to standard output");
   command->footer(
-      "Three columns: all classes in a step (r = 1) and a tenth (r = 0.1), where centers and momentum fit "
-      "in\n"
+      "Three columns: all classes in a step (r = 1) and a tenth (r = 0.1), "
+      "where centers and momentum fit in\n"
       "60 % of the available memory; and 20,000 classes in a step, rows coming to life (bench head --cold).\n"
       "Each cell is a bench head in a process of its own.");
   command->callback([&action, options] { action = [options] { return bench_sweep(*options); }; });

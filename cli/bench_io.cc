@@ -77,14 +77,12 @@ Bound bound_of(const IoFigures& figures, const IoOptions& options, double needs)
     return {"training", fmt::format("training bounds the run: it takes {:.0f} images/s; {}", needs, found)};
   const std::string needed = needs > 0 ? fmt::format(" of the {:.0f} that training could take", needs) : "";
   if (disk < loader)
-    return {"disk",
-            fmt::format("the disk bounds the input: {}{}. data.cache = \"ram\" reads it once, data.order = "
-                        "\"shards\" forward",
-                        found, needed)};
-  return {"cores",
-          fmt::format("decoding and augmentation bound the input: {}{}. More threads help, and smaller "
-                      "images (partialfc pack --height --width)",
-                      found, needed)};
+    return {"disk", fmt::format("the disk bounds the input: {}{}. data.cache = \"ram\" reads it once, "
+                                "data.order = \"shards\" forward",
+                                found, needed)};
+  return {"cores", fmt::format("decoding and augmentation bound the input: {}{}. "
+                               "More threads help, and smaller images (partialfc pack --height --width)",
+                               found, needed)};
 }
 
 nlohmann::json json_of(const IoRate& rate) {
@@ -182,12 +180,10 @@ void add_bench_io_command(CLI::App* bench, Action& action) {
       ->check(CLI::Range(1e-3, 1e12));
   command->add_flag("--json", arguments->json, "Print one JSON object to standard output");
   command->footer(
-      "Before it reads from the disk it takes the file out of the system's cache. Decoding is that of the "
-      "first "
-      "1,000\n"
-      "images of an order, again and again, in turn with bare libjpeg-turbo on the same bytes and core, and "
-      "with "
-      "the\n"
+      "Before it reads from the disk it takes the file out of the system's cache. "
+      "Decoding is that of the first 1,000\n"
+      "images of an order, again and again, in turn with bare libjpeg-turbo on the same bytes and core, "
+      "and with the\n"
       "loader, which reads them from the cache; medians. By shards, two windows are read from the disk.");
   command->callback([&action, arguments] { action = [arguments] { return bench_io(*arguments); }; });
 }

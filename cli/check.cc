@@ -89,8 +89,8 @@ void add_check_command(CLI::App& app, Action& action) {
   command->add_flag("--as-rank", arguments->as_rank)->group("");  // what check itself starts under mpirun
   command->allow_extras();
   command->footer(
-      "Further keys of the recipe: --key.sub=value, as of train. Exit code 0: nothing is wrong; 1: something "
-      "is.\n"
+      "Further keys of the recipe: --key.sub=value, as of train. Exit code "
+      "0: nothing is wrong; 1: something is.\n"
       "What each line means: docs/checking.md.");
   command->callback([&action, arguments, command] {
     action = [arguments, rest = command->remaining()] { return check(*arguments, rest); };

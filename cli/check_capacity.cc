@@ -131,11 +131,10 @@ void check_rank_memory(const TrainingShape& shape, int ranks_here, CheckList& li
       largest.name, bytes_text(static_cast<double>(largest.bytes)), bytes_text(available));
   const std::map<std::string, double> figures = {{"rank", rank}, {"available", available}};
   if (rank * ranks_here > available)
-    list.wrong(
-        "memory", found,
-        "more hosts, train.micro_batches, head.precision = \"bf16\" or head.store = \"file\"; `partialfc "
-        "plan` tells what each brings",
-        figures);
+    list.wrong("memory", found,
+               "more hosts, train.micro_batches, head.precision = \"bf16\" or head.store = \"file\"; "
+               "`partialfc plan` tells what each brings",
+               figures);
   else
     list.ok("memory", found, figures);
 }

@@ -192,10 +192,10 @@ void add_launch_command(CLI::App& app, Action& action, const std::vector<std::st
   command->add_flag("--verbose", arguments->verbose, "Tell what was checked, and mpirun's command line");
   command->footer(
       "Then the command, after -- or not: a subcommand of partialfc, or any program (bash config.sh).\n"
-      "Other hosts than this one are first asked over ssh, which must not ask for a password; then MPI has "
-      "to connect\n"
-      "all. Ranks are given PATH, LD_LIBRARY_PATH and variables of CUDA, NCCL, OpenMP and the like; others "
-      "with -x.");
+      "Other hosts than this one are first asked over ssh, which must not ask for a password; "
+      "then MPI has to connect\n"
+      "all. Ranks are given PATH, LD_LIBRARY_PATH and variables of CUDA, NCCL, OpenMP and the like; "
+      "others with -x.");
   command->callback([&app, &action, &launched, arguments] {
     action = [&app, &launched, arguments] { return launch(*arguments, launched_command(app, launched)); };
   });

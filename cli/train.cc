@@ -46,8 +46,8 @@ void refuse_to_replace_recipe(const std::filesystem::path& recipe, const std::fi
   std::error_code ignored;  // a file that is not there is not the other one
   if (std::filesystem::equivalent(recipe, output / kRecipeFile, ignored))
     fail_usage(
-        "{}: the run would replace its recipe, as it keeps its own {} in {}: rename or move the recipe, or "
-        "name another --output",
+        "{}: the run would replace its recipe, as it keeps its own {} in {}: "
+        "rename or move the recipe, or name another --output",
         recipe.string(), kRecipeFile, output.string());
 }
 

@@ -51,8 +51,8 @@ void ScratchFile::grow(uint64_t bytes) {
     result = ::ftruncate(descriptor_, static_cast<off_t>(bytes));
   if (result != 0)
     fail(
-        "{} (working file, unlinked): cannot grow from {} to {} bytes: {}; free disk space or choose another "
-        "folder",
+        "{} (working file, unlinked): cannot grow from {} to {} bytes: {}; "
+        "free disk space or choose another folder",
         path_.string(), size_, bytes, errno_text(errno));
   size_ = bytes;
 }

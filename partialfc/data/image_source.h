@@ -54,8 +54,8 @@ class ImageSource {
 //   a .rec file, or a folder that holds train.rec or a single .rec   → RecordSource (record_source.h)
 //   any other folder                                                 → FolderSource (folder_source.h)
 //   any other file: .lst, or lines "path label"                      → ListSource (list_source.h)
-// A missing ".rec" may be left out of the path. Error where nothing fits says what was looked for;
-// a set without images is an Error too.
+// A missing ".rec" may be left out of the path. Error where nothing fits says what was looked for; a set without images
+// is an Error too.
 std::unique_ptr<ImageSource> open_image_source(const std::filesystem::path& path);
 
 // The .rec file that open_image_source() would open; empty where it would open something else or fail.

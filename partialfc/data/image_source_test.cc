@@ -221,8 +221,8 @@ TEST_F(Folders, AListWhoseLabelsAreNoClassNumbersIsAUsageError) {
   EXPECT_THROW(ListSource(folder_ / "more.txt"), UsageError);
   write("times.txt", "a.jpg 3\n\nb.jpg 20240131235959\nc.jpg 20240131235958\n");
   EXPECT_ERROR(ListSource(folder_ / "times.txt"),
-               "times.txt, line 3: label 20240131235959 makes 20240131235960 classes, at most 2147483647 are "
-               "possible");
+               "times.txt, line 3: label 20240131235959 makes 20240131235960 classes, "
+               "at most 2147483647 are possible");
 }
 
 TEST_F(Records, OpenImageSourceDecidesByWhatIsThere) {

@@ -29,8 +29,8 @@ std::string parse_name(std::string_view name, std::string_view where) {
     fail_usage("{}: '{}' names a user: write the host alone, and its User in ~/.ssh/config", where, name);
   if (name.empty() || name.starts_with('-') || name.find_first_not_of(kNameLetters) != std::string_view::npos)
     fail_usage(
-        "{}: '{}' is no host name: letters, digits, '.', '-' and '_', and no '-' first; mpirun takes no IPv6 "
-        "address",
+        "{}: '{}' is no host name: letters, digits, '.', '-' and '_', and no '-' first; "
+        "mpirun takes no IPv6 address",
         where, name);
   return std::string(name);
 }
