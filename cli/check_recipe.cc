@@ -71,7 +71,7 @@ Records read_records(const ImageSource& source, int64_t classes) {
           records.bad_labels.add(
               fmt::format("{}: label {}, of {} classes", source.describe(i), label, classes));
       } catch (const SampleError& error) {
-        records.unreadable.add(error.what());
+        (error.kind() == SkipKind::kBadLabel ? records.bad_labels : records.unreadable).add(error.what());
       }
     }
   return records;

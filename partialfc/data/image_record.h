@@ -1,7 +1,6 @@
 // The payload of an image in a RecordIO file:
 //
-//   uint32 flag, float32 label, uint64 id, uint64 id2, then `flag` float32 labels, then the encoded
-//   image
+//   uint32 flag, float32 label, uint64 id, uint64 id2, then `flag` float32 labels, then the encoded image
 //
 // flag = 0: `label` is the only label. flag = n > 0: n labels follow and `label` means nothing. Little-endian. A record
 // may hold no image: sets in the InsightFace layout begin with one (see record_source.h).

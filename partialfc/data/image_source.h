@@ -10,13 +10,19 @@
 
 #include "partialfc/base/error.h"
 #include "partialfc/base/parallel.h"
+#include "partialfc/data/skip_report.h"
 
 namespace partialfc {
 
-// One image that cannot be had. Its message begins with the image's describe().
+// One image that cannot be had, or whose label is no class number. Its message begins with the image's describe().
 class SampleError : public Error {
  public:
-  using Error::Error;
+  explicit SampleError(const std::string& message, SkipKind kind = SkipKind::kUnreadable)
+      : Error(message), kind_(kind) {}
+  SkipKind kind() const { return kind_; }
+
+ private:
+  SkipKind kind_;
 };
 
 struct EncodedImage {

@@ -139,7 +139,8 @@ EncodedImage RecordSource::read(int64_t index) const {
   Loaded loaded = load(images_[index], std::min<uint64_t>(length, kMostAtOnce));
   const float label = loaded.record.labels[0];
   if (!is_class_number(label))
-    throw SampleError(fmt::format("{}: label {} is not a class number", describe(index), label));
+    throw SampleError(fmt::format("{}: label {} is not a class number", describe(index), label),
+                      SkipKind::kBadLabel);
   if (loaded.record.image.empty())
     throw SampleError(fmt::format("{}: the record holds no image", describe(index)));
   loaded.payload.erase(loaded.payload.begin(), loaded.payload.end() - loaded.record.image.size());
