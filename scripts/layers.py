@@ -19,6 +19,8 @@ LAYERS = [
     ["partialfc/checkpoint"],
     ["partialfc/plan"],
     ["trainer"],
+    ["measure"],
+    ["check"],
     ["cli"],
     ["examples", "bench"],
 ]
@@ -27,7 +29,7 @@ LEVEL = {folder: i for i, row in enumerate(LAYERS) for folder in row}
 # A header, or the beginning of its name: the places that may include it.
 ONLY = {
     "mpi.h": ["partialfc/comm/mpi"],
-    "torch/": ["trainer/", "cli/"],
+    "torch/": ["trainer/"],
     "ATen/": ["trainer/"],
     "c10/": ["trainer/"],
     "CLI/": ["cli/", "examples/"],

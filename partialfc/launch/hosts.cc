@@ -152,6 +152,13 @@ std::string host_list(const std::vector<Host>& hosts) {
   return fmt::format("{}", fmt::join(words, ","));
 }
 
+std::vector<std::string> other_hosts(const std::vector<Host>& hosts) {
+  std::vector<std::string> others;
+  for (const Host& host : hosts)
+    if (!is_this_host(host.name)) others.push_back(host.name);
+  return others;
+}
+
 bool is_this_host(const std::string& name) {
   const std::string own = host_name();
   if (name == "localhost" || name == own || name == own.substr(0, own.find('.')) || name.starts_with("127."))
