@@ -28,14 +28,13 @@ class Agreement : public Mpirun {
     ASSERT_NE(place, std::string::npos) << from;
     write_file_atomically(folder_ / "b.toml", text.replace(place, from.size(), to));
   }
-  // Wrong usage, told once, within seconds rather than a time-out of minutes.
+  // Wrong usage, told once; run_all() waits a minute for it, the ranks would wait ten for each other.
   void expect_disagreement(const ChildResult& result, const std::string& name, const std::string& of_first,
                            const std::string& of_second) {
     const std::string host = host_name();
     expect_failure(result, kWrongUsage,
                    {fmt::format("rank 0: {} is {} on rank 0 (host {}) and {} on rank 1 (host {})", name,
                                 of_first, host, of_second, host)});
-    EXPECT_LT(result.seconds, 20);
     EXPECT_FALSE(fs::exists(folder_ / "run"));
   }
 };

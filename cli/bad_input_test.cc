@@ -1,6 +1,4 @@
 // Whatever input is damaged or missing: one message says what and where, and nothing already saved is lost.
-#include <sys/mount.h>
-
 #include <algorithm>
 
 #include "cli/program_fixture.h"
@@ -178,72 +176,6 @@ TEST_F(BadInput, AbsurdNumbersOfClasses) {
   write("set/faces.txt", "a.png 20240131235959\n");
   expect_failure(train({"--data.path=set/faces.txt"}), kWrongUsage,
                  {"set/faces.txt, line 1: label 20240131235959 makes 20240131235960 classes"});
-}
-
-TEST_F(BadInput, AnOutputThatCannotBeWritten) {
-  write_images(draw_classes(6, 4), 6);
-  write("file", "x");
-  expect_failure(run({"train", "r.toml", "-o", "file/run"}), kFailed, {"file/run", "Not a directory"});
-  expect_failure(run({"train", "r.toml", "-o", "file"}), kFailed, {"file", "Not a directory"});
-  expect_failure(run({"train", "r.toml", "-o", "/proc/run"}), kFailed,
-                 {"/proc/run: cannot create the folder"});
-  expect_failure(run({"pack", "set", "file/out"}), kFailed, {"file", "Not a directory"});
-  EXPECT_EQ(read_text_file(folder_ / "file"), "x");
-}
-
-// A file system of its own at `folder`, where the test may mount one: root.
-class SmallDisk {
- public:
-  explicit SmallDisk(fs::path folder) : folder_(std::move(folder)) {
-    create_folders(folder_);
-    mounted_ = ::mount("tmpfs", folder_.c_str(), "tmpfs", 0, "size=32m") == 0;
-  }
-  ~SmallDisk() {
-    if (mounted_) ::umount2(folder_.c_str(), MNT_DETACH);
-  }
-  bool is_mounted() const { return mounted_; }
-  // Leaves `bytes` free.
-  void leave_free(uint64_t bytes) {
-    const fs::space_info space = fs::space(folder_);
-    resize(space.capacity - space.free + bytes);
-  }
-  void resize(uint64_t bytes) {
-    const std::string options = fmt::format("size={}", bytes);
-    PFC_CHECK(::mount("tmpfs", folder_.c_str(), "tmpfs", MS_REMOUNT, options.c_str()) == 0);
-  }
-
- private:
-  fs::path folder_;
-  bool mounted_ = false;
-};
-
-// 2,000 centers of 64 float32 and their momentum are 1 MB a checkpoint. Where no file system can be mounted, the limit
-// on the size of a file stands for the full disk.
-TEST_F(BadInput, AFullDiskHarmsNoEarlierCheckpoint) {
-  SmallDisk disk(folder_ / "run");
-  const std::vector<std::string> more = {"--data.source=synthetic", "--data.classes=2000",
-                                         "--backbone.embedding=64", "--train.steps=6"};
-  const auto with = [&](const std::string& option) {
-    std::vector<std::string> all = more;
-    all.push_back(option);
-    return all;
-  };
-  expect_done(train(with("--train.steps=3")));
-  constexpr int64_t kRoom = 300 << 10;
-  if (disk.is_mounted()) disk.leave_free(kRoom);
-  const ChildResult full = train(with("--resume"), disk.is_mounted() ? 0 : kRoom);
-  expect_failure(full, kFailed,
-                 {"run/.step-00000006.part/centers-00000-of-00001.safetensors: cannot write: ",
-                  disk.is_mounted() ? "No space left on device" : "File too large"});
-  EXPECT_FALSE(fs::exists(folder_ / "run/.step-00000006.part"));
-  EXPECT_EQ(newest_checkpoint(), "step-00000003\n");
-  EXPECT_EQ(latest_checkpoint(folder_ / "run").checkpoint->manifest.step, 3);
-
-  if (disk.is_mounted()) disk.resize(32 << 20);
-  const ChildResult resumed = train(with("--resume"));
-  expect_done(resumed);
-  EXPECT_THAT(resumed.err, HasSubstr("resumed from run/step-00000003 at step 3"));
-  EXPECT_EQ(newest_checkpoint(), "step-00000006\n");
 }
 
 }  // namespace

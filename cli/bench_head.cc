@@ -1,256 +1,115 @@
-#include "cli/bench_head.h"
+// partialfc bench head: what a step of the head costs.
+#include <fmt/format.h>
 
-#include <algorithm>
-#include <chrono>
+#include <cmath>
 #include <memory>
-#include <numeric>
-#include <vector>
 
-#include "cli/command.h"
+#include "cli/bench.h"
+#include "cli/head_report.h"
 #include "partialfc/base/error.h"
-#include "partialfc/base/process_memory.h"
-#include "partialfc/base/random.h"
-#include "partialfc/centers/row_pattern.h"
-#include "partialfc/head/partial_fc.h"
+#include "partialfc/comm/mpi.h"
+#include "partialfc/comm/thread_ranks.h"
 
 namespace partialfc {
 
 namespace {
 
-constexpr uint64_t kSeed = 1;
-constexpr double kLearningRate = 0.1;
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const size_t middle = values.size() / 2;
-  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-}
-
-template <size_t kColumns>
-double median_of(const std::vector<std::array<double, kColumns>>& rows, int column) {
-  std::vector<double> values;
-  for (const auto& row : rows) values.push_back(row[column]);
-  return median(std::move(values));
-}
-
-// One rank's head with its random batch.
-class HeadRun {
- public:
-  HeadRun(const BenchHeadOptions& options, int threads, Communicator& world)
-      : head_channel_(world.open_channel("head")),
-        team_(threads),
-        head_({.num_classes = options.classes,
-               .dim = options.dim,
-               .max_batch = (options.batch + world.size() - 1) / world.size(),
-               .sample_rate = options.sample_rate,
-               .seed = kSeed,
-               .precision = options.precision,
-               .margin = {.name = MarginName::kCosFace},
-               .optimizer = {},
-               .file_store = options.file_store},
-              *head_channel_, team_),
-        rows_(part_of(options.batch, world.size(), world.rank())),
-        features_(rows_.size(), options.dim),
-        gradients_(rows_.size(), options.dim),
-        labels_(rows_.size()) {}
-
-  // Brings every row of this rank to life, with all the pages of its record.
-  void touch_all_rows() {
-    constexpr int64_t kPiece = 1 << 13;
-    CenterStore& store = head_.store();
-    const Range all = store.positions();
-    std::vector<std::byte> records;
-    for (int64_t first = all.first; first < all.last; first += kPiece) {
-      std::vector<int64_t> positions(std::min(kPiece, all.last - first)), slots(positions.size());
-      std::iota(positions.begin(), positions.end(), first);
-      store.locate(positions, slots, team_);
-      records.resize(slots.size() * store.layout().bytes());
-      store.read_records(slots, records, team_);
-      store.write_records(slots, records, team_);
-    }
-  }
-
-  void draw_batch(int64_t step) {
-    for (int64_t i = 0; i < rows_.size(); ++i) {
-      RandomStream stream(kSeed, Purpose::kSyntheticData, step, rows_.first + i);
-      labels_[i] = stream.below(head_.options().num_classes);
-      for (int64_t d = 0; d < features_.cols(); ++d) features_(i, d) = static_cast<float>(stream.normal());
-    }
-  }
-
-  // Seconds of the step, of forward() and of update().
-  std::array<double, 3> step(int64_t number) {
-    using Clock = std::chrono::steady_clock;
-    const auto start = Clock::now();
-    const StepResult result = head_.forward(number, features_.view(), labels_, gradients_.view());
-    const auto middle = Clock::now();
-    head_.update(kLearningRate);
-    const auto end = Clock::now();
-    if (!result.finite) fail("step {} of the head was not finite", number);
-    active_ = result.active;
-    return {std::chrono::duration<double>(end - start).count(),
-            std::chrono::duration<double>(middle - start).count(),
-            std::chrono::duration<double>(end - middle).count()};
-  }
-
-  int64_t active() const { return active_; }  // classes of this rank in the last step
-  Traffic::Entry traffic() const { return head_channel_->traffic().total(); }
-
- private:
-  std::unique_ptr<Communicator> head_channel_;
-  ThreadTeam team_;
-  PartialFC head_;
-  Range rows_;  // of the global batch
-  Matrix<float> features_, gradients_;
-  std::vector<int64_t> labels_;
-  int64_t active_ = 0;
+struct HeadArguments {
+  HeadMeasurementOptions options;
+  int64_t samples = 0;  // S; 0: by the sample rate
+  int ranks = 1;
+  bool ranks_given = false;
+  std::string precision = "fp32";
+  bool no_floor = false, json = false;
+  std::string store = "memory";
+  std::string store_folder = ".";
+  double store_memory = 4;
 };
 
-// The floor of one precision and its samples, seen from one rank.
-class FloorSamples {
- public:
-  // takes_part: this rank measures; a rank that does not only learns the results.
-  FloorSamples(const GemmFloorOptions& options, bool takes_part) {
-    if (takes_part) floor_ = std::make_unique<GemmFloor>(options);
-  }
-
-  void add(Communicator& world) {
-    std::array<double, GemmFloor::kProducts + 1> seconds{};  // the products, and their sum
-    if (floor_) {
-      const auto products = floor_->measure();
-      std::copy(products.begin(), products.end(), seconds.begin());
-      seconds.back() = std::accumulate(products.begin(), products.end(), 0.0);
-    }
-    world.all_reduce(std::span<double>(seconds), ReduceOp::kMax).wait();
-    samples_.push_back(seconds);
-  }
-
-  HeadFigures::Floor figures() const {
-    HeadFigures::Floor result;
-    result.seconds = median_of(samples_, GemmFloor::kProducts);
-    for (int product = 0; product < GemmFloor::kProducts; ++product) {
-      result.product_seconds[product] = median_of(samples_, product);
-      if (floor_) result.ways[product] = floor_->way(product);
-    }
-    return result;
-  }
-
- private:
-  std::unique_ptr<GemmFloor> floor_;
-  std::vector<std::array<double, GemmFloor::kProducts + 1>> samples_;
-};
-
-double median_step(HeadRun& run, int64_t warm_up, int64_t steps) {
-  std::vector<double> seconds;
-  for (int64_t i = 0; i < warm_up + steps; ++i) {
-    run.draw_batch(i);
-    const double step = run.step(i)[0];
-    if (i >= warm_up) seconds.push_back(step);
-  }
-  return median(std::move(seconds));
+// What the options say together: the sample rate and S from one another.
+void complete(HeadArguments& arguments) {
+  HeadRunOptions& head = arguments.options.head;
+  if (arguments.samples > head.classes)
+    fail_usage("--samples {}: there are only {} classes", arguments.samples, head.classes);
+  const auto classes = static_cast<double>(head.classes);
+  if (arguments.samples > 0)
+    head.sample_rate = static_cast<double>(arguments.samples) / classes;
+  else
+    arguments.samples = std::max<int64_t>(1, std::llround(head.sample_rate * classes));
+  head.precision = arguments.precision == "bf16" ? Precision::kBFloat16 : Precision::kFloat32;
+  arguments.options.floor = !arguments.no_floor;
+  if (arguments.store == "file")
+    head.file_store =
+        FileStoreOptions{.folder = arguments.store_folder,
+                         .memory_bytes = static_cast<int64_t>(arguments.store_memory * (1 << 30))};
 }
 
-// What bounds a file store: arithmetic, or the disk.
-HeadFigures::OutOfCore measure_bounds(BenchHeadOptions options, int64_t active, int threads,
-                                      Communicator& world) {
-  const FileStoreOptions file = *options.file_store;
-  const int64_t record_bytes = RecordLayout{.dim = options.dim, .precision = options.precision}.bytes();
-  const int64_t resident = std::min(options.classes, file.memory_bytes / record_bytes);
-  const double missing = 1 - static_cast<double>(resident) / static_cast<double>(options.classes);
-  HeadFigures::OutOfCore bounds;
-  {
-    const RowPattern disk(file.folder, options.classes * record_bytes, record_bytes);
-    const auto rows = static_cast<int64_t>(missing * static_cast<double>(active));
-    for (const int depth : {16, 32, 64, 128, 256}) {
-      std::vector<double> seconds;
-      for (int i = 0; i < 5; ++i)
-        seconds.push_back(disk.seconds(rows, depth, static_cast<uint64_t>(100 * depth + i)));
-      const double typical = median(std::move(seconds));
-      if (bounds.disk_depth != 0 && typical >= bounds.disk_seconds) continue;
-      bounds.disk_seconds = typical;
-      bounds.disk_depth = depth;
-    }
-  }
-  options.file_store.reset();
-  options.classes = std::max(resident, active);
-  options.sample_rate = static_cast<double>(active) / static_cast<double>(options.classes);
-  HeadRun run(options, threads, world);
-  run.touch_all_rows();
-  bounds.memory_step_seconds = median_step(run, 2, options.steps);
-  return bounds;
-}
-
-// Steps after which a file store's memory holds what steps have left there, not what touching has.
-int64_t turn_of_the_memory(const BenchHeadOptions& options) {
-  const int64_t record_bytes = RecordLayout{.dim = options.dim, .precision = options.precision}.bytes();
-  const double active = options.sample_rate * static_cast<double>(options.classes);
-  return 2 + static_cast<int64_t>(1.4 * static_cast<double>(options.file_store->memory_bytes / record_bytes) /
-                                  active);
-}
-
-int64_t reduced(Communicator& comm, int64_t value, ReduceOp op) {
-  comm.all_reduce(std::span(&value, 1), op).wait();
-  return value;
+int bench_head(const HeadArguments& given) {
+  const bool under_mpi = MpiSession::launched_by_mpi();
+  const auto body = [&](Communicator& world) {
+    if (under_mpi && given.ranks_given)
+      fail_usage("--ranks is for mpirun to say, when it starts this program");
+    HeadArguments arguments = given;
+    complete(arguments);
+    arguments.options.head.threads = threads_for_rank(given.options.head.threads, world);
+    if (arguments.options.head.file_store && world.size() > 1)
+      fail_usage("--store file is measured on one rank");
+    const HeadFigures figures = measure_head(arguments.options, world, !under_mpi);
+    if (world.rank() != 0) return kDone;
+    const HeadReport report{arguments.options, arguments.samples, figures};
+    fmt::print("{}", arguments.json ? head_json(report) + "\n" : head_text(report));
+    return kDone;
+  };
+  if (under_mpi) return run_as_rank({}, body);
+  run_ranks(given.ranks, [&](Communicator& world) { body(world); });
+  return kDone;
 }
 
 }  // namespace
 
-HeadFigures measure_head(const BenchHeadOptions& options, Communicator& world, bool one_process) {
-  HeadFigures figures{.ranks = world.size(), .threads = threads_for_rank(options.threads, world)};
-  auto head_run = std::make_unique<HeadRun>(options, figures.threads, world);
-  HeadRun& run = *head_run;
-  if (!options.cold) run.touch_all_rows();
-  std::vector<std::array<double, 3>> times;
-  int64_t number = 0;
-  const auto step = [&] {
-    run.draw_batch(number);
-    world.barrier().wait();
-    auto seconds = run.step(number++);
-    world.all_reduce(std::span<double>(seconds), ReduceOp::kMax).wait();
-    return seconds;
-  };
-  const int64_t warm_up = options.file_store ? turn_of_the_memory(options) : options.cold ? 1 : 3;
-  for (int64_t i = 0; i < warm_up; ++i) step();
-  figures.active = reduced(world, run.active(), ReduceOp::kSum);
-  const int64_t head_peak = peak_memory();
-
-  // From here on the process holds the floor's operands too: what the head still grows by is told apart from them.
-  std::optional<FloorSamples> floor, floor_bf16;
-  if (options.floor) {
-    GemmFloorOptions shape{.batch = options.batch,
-                           .samples = one_process ? figures.active : run.active(),
-                           .dim = options.dim,
-                           .threads = one_process ? figures.threads * figures.ranks : figures.threads};
-    const bool takes_part = world.rank() == 0 || !one_process;
-    world.barrier().wait();
-    floor.emplace(shape, takes_part);
-    shape.precision = Precision::kBFloat16;
-    if (options.precision == Precision::kBFloat16) floor_bf16.emplace(shape, takes_part);
-  }
-  const int64_t resident_before = resident_memory();
-  const Traffic::Entry traffic_before = run.traffic();
-  for (int64_t i = 0; i < options.steps; ++i) {
-    times.push_back(step());
-    if (floor) floor->add(world);
-    if (floor_bf16) floor_bf16->add(world);
-  }
-  const Traffic::Entry traffic = run.traffic();
-  const auto steps = static_cast<double>(options.steps);
-  figures.collectives_per_step = static_cast<double>(traffic.calls - traffic_before.calls) / steps;
-  figures.bytes_per_step = static_cast<double>(traffic.bytes - traffic_before.bytes) / steps;
-  const int64_t peak =
-      floor ? head_peak + std::max<int64_t>(0, resident_memory() - resident_before) : peak_memory();
-  figures.peak_memory = reduced(world, peak, ReduceOp::kMax);
-  figures.step_seconds = median_of(times, 0);
-  figures.forward_seconds = median_of(times, 1);
-  figures.update_seconds = median_of(times, 2);
-  if (floor) figures.floor = floor->figures();
-  if (floor_bf16) figures.floor_bf16 = floor_bf16->figures();
-  if (options.file_store) {
-    head_run.reset();
-    figures.out_of_core = measure_bounds(options, figures.active, figures.threads, world);
-  }
-  return figures;
+void add_bench_head_command(CLI::App* bench, Action& action) {
+  CLI::App* command = bench->add_subcommand(
+      "head", "A step of the head on random features and labels, beside the bare matrix products");
+  auto arguments = std::make_shared<HeadArguments>();
+  HeadMeasurementOptions& options = arguments->options;
+  HeadRunOptions& head = options.head;
+  head.threads = 0;
+  command->add_option("--classes", head.classes, "Classes (C)")
+      ->capture_default_str()
+      ->check(CLI::Range(int64_t{1}, int64_t{4'000'000'000}));
+  CLI::Option* rate =
+      command->add_option("--sample-rate", head.sample_rate, "Share of the classes in a step (r)")
+          ->capture_default_str()
+          ->check(CLI::Range(1e-9, 1.0));
+  command->add_option("--samples", arguments->samples, "Classes in a step (S), in place of --sample-rate")
+      ->check(CLI::Range(int64_t{1}, int64_t{4'000'000'000}))
+      ->excludes(rate);
+  add_head_shape_options(command, head.batch, head.dim, options.steps, head.threads, arguments->precision);
+  CLI::Option* ranks =
+      command
+          ->add_option("--ranks", arguments->ranks, "Ranks, as threads of this process; mpirun has its own")
+          ->capture_default_str()
+          ->check(CLI::Range(1, 256));
+  command->add_option("--store", arguments->store, "Where the centers are: memory or file")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"memory", "file"}));
+  command->add_option("--store-folder", arguments->store_folder, "file: folder of its working file")
+      ->capture_default_str();
+  command->add_option("--store-memory", arguments->store_memory, "file: GiB of rows that it keeps in memory")
+      ->capture_default_str()
+      ->check(CLI::Range(1e-3, 1e6));
+  command->add_flag("--cold", options.cold, "Rows come to life in the steps; else all are touched before");
+  command->add_flag("--no-floor", arguments->no_floor, "Leave out the bare products, and their memory");
+  command->add_flag("--json", arguments->json, "Print one JSON object to standard output");
+  command->footer(
+      R"(The bare products are the three of a step, logits (N, D) x (D, S), U (N, S) x (S, D) and the centers'
+gradient (S, N) x (N, D), on contiguous float32 operands and all threads, by the fastest of OpenBLAS and
+oneDNN, taken in turn with the steps. Peak memory is that of the process without their operands, of the
+largest process under mpirun. Before measuring all rows are touched and 3 steps run; 1 step with --cold.)");
+  command->callback([&action, arguments, ranks] {
+    arguments->ranks_given = ranks->count() > 0;
+    action = [arguments] { return bench_head(*arguments); };
+  });
 }
 
 }  // namespace partialfc

@@ -1,119 +1,71 @@
-#include "cli/bench_loss.h"
-
+// partialfc bench loss: what bfloat16 costs in loss.
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <memory>
 #include <nlohmann/json.hpp>
-#include <numeric>
-#include <string_view>
-#include <vector>
 
-#include "cli/command.h"
-#include "partialfc/base/error.h"
-#include "partialfc/base/file.h"
-#include "partialfc/comm/thread_ranks.h"
-#include "partialfc/data/sample_order.h"
-#include "partialfc/data/text_lines.h"
-#include "partialfc/formats/npy.h"
-#include "partialfc/head/partial_fc.h"
+#include "cli/bench.h"
+#include "measure/precision_loss.h"
+#include "partialfc/base/cores.h"
 
 namespace partialfc {
 
 namespace {
 
-struct LabeledFeatures {
-  NpyArray<float> features;     // (n, D)
-  std::vector<int64_t> labels;  // (n)
-  int64_t classes = 0;          // C: the largest label and one
+struct LossArguments {
+  PrecisionLossOptions options;
+  bool json = false;
 };
 
-// The second of a line's columns: row, label, image.
-int64_t label_of_line(std::string_view line, const std::string& where) {
-  const size_t first = line.find('\t'), second = line.find('\t', first + 1);
-  int64_t label = -1;
-  if (first == std::string_view::npos || second == std::string_view::npos ||
-      !parse_number(line.substr(first + 1, second - first - 1), label) || label < 0)
-    fail("{}: '{}' is not a row, a label and an image, with tabs between", where, line);
-  return label;
-}
-
-LabeledFeatures read_features(const std::string& name) {
-  LabeledFeatures data{.features = read_npy<float>(name + ".npy"), .labels = {}};
-  if (data.features.shape.size() != 2 || data.features.rows() == 0)
-    fail("{}.npy: an array of rows of features is needed, as partialfc embed writes it", name);
-  const std::string keys = name + ".keys.tsv";
-  for_each_line(read_text_file(keys), [&](int64_t number, std::string_view line) {
-    data.labels.push_back(label_of_line(line, fmt::format("{}, line {}", keys, number)));
-  });
-  if (std::ssize(data.labels) != data.features.rows())
-    fail("{} has {} lines, {}.npy has {} rows", keys, data.labels.size(), name, data.features.rows());
-  data.classes = *std::max_element(data.labels.begin(), data.labels.end()) + 1;
-  return data;
-}
-
-// The loss of each step.
-std::vector<double> train_head(const LabeledFeatures& data, Precision precision,
-                               const BenchLossOptions& options) {
-  std::vector<double> losses;
-  run_ranks(1, [&](Communicator& world) {
-    ThreadTeam team(threads_for_rank(options.threads, world));
-    const int64_t dim = data.features.cols();
-    PartialFC head({.num_classes = data.classes,
-                    .dim = dim,
-                    .max_batch = options.batch,
-                    .sample_rate = options.sample_rate,
-                    .seed = options.seed,
-                    .precision = precision,
-                    .margin = {.name = MarginName::kCosFace},
-                    .optimizer = {},
-                    .file_store = {}},
-                   world, team);
-    const SampleOrder order(data.features.rows(), options.seed);
-    Matrix<float> features(options.batch, dim), gradients(options.batch, dim);
-    std::vector<int64_t> labels(options.batch);
-    for (int64_t step = 0; step < options.steps; ++step) {
-      for (int64_t i = 0; i < options.batch; ++i) {
-        const int64_t sample = order.sample(step * options.batch + i);
-        std::copy_n(data.features.view()[sample], dim, features[i]);
-        labels[i] = data.labels[sample];
-      }
-      const StepResult result = head.forward(step, features.view(), labels, gradients.view());
-      if (!result.finite) fail("step {} was not finite", step);
-      head.update(options.learning_rate);
-      losses.push_back(result.loss);
-    }
-  });
-  return losses;
-}
-
-double mean_of_last_tenth(const std::vector<double>& losses) {
-  const int64_t count = std::max<int64_t>(1, std::ssize(losses) / 10);
-  return std::accumulate(losses.end() - count, losses.end(), 0.0) / static_cast<double>(count);
+int bench_loss(const LossArguments& arguments) {
+  PrecisionLossOptions options = arguments.options;
+  if (options.threads == 0) options.threads = usable_cores();
+  const PrecisionLoss loss = measure_precision_loss(options);
+  if (arguments.json) {
+    const nlohmann::json json = {{"features", loss.features},     {"dim", loss.dim},
+                                 {"classes", loss.classes},       {"steps", options.steps},
+                                 {"batch", options.batch},        {"sample_rate", options.sample_rate},
+                                 {"first_loss", loss.first_loss}, {"fp32_loss", loss.fp32_loss},
+                                 {"bf16_loss", loss.bf16_loss},   {"difference", loss.difference()}};
+    fmt::print("{}\n", json.dump());
+    return kDone;
+  }
+  fmt::print("{} features of {} dimensions, {} classes, {} steps of {}, r = {}\n", loss.features, loss.dim,
+             loss.classes, options.steps, options.batch, options.sample_rate);
+  fmt::print("loss at first        {:>10.5f}\n", loss.first_loss);
+  fmt::print("loss at last, fp32   {:>10.5f}\nloss at last, bf16   {:>10.5f}  {:+.3f} %\n", loss.fp32_loss,
+             loss.bf16_loss, 100 * loss.difference());
+  return kDone;
 }
 
 }  // namespace
 
-int bench_loss(const BenchLossOptions& options) {
-  const LabeledFeatures data = read_features(options.features);
-  const std::vector<double> fp32 = train_head(data, Precision::kFloat32, options);
-  const std::vector<double> bf16 = train_head(data, Precision::kBFloat16, options);
-  const double fp32_loss = mean_of_last_tenth(fp32), bf16_loss = mean_of_last_tenth(bf16);
-  const double difference = bf16_loss / fp32_loss - 1;
-  if (options.json) {
-    const nlohmann::json json = {{"features", data.features.rows()}, {"dim", data.features.cols()},
-                                 {"classes", data.classes},          {"steps", options.steps},
-                                 {"batch", options.batch},           {"sample_rate", options.sample_rate},
-                                 {"first_loss", fp32.front()},       {"fp32_loss", fp32_loss},
-                                 {"bf16_loss", bf16_loss},           {"difference", difference}};
-    fmt::print("{}\n", json.dump());
-    return kDone;
-  }
-  fmt::print("{} features of {} dimensions, {} classes, {} steps of {}, r = {}\n", data.features.rows(),
-             data.features.cols(), data.classes, options.steps, options.batch, options.sample_rate);
-  fmt::print("loss at first        {:>10.5f}\n", fp32.front());
-  fmt::print("loss at last, fp32   {:>10.5f}\nloss at last, bf16   {:>10.5f}  {:+.3f} %\n", fp32_loss,
-             bf16_loss, 100 * difference);
-  return kDone;
+void add_bench_loss_command(CLI::App* bench, Action& action) {
+  CLI::App* command =
+      bench->add_subcommand("loss", "The head's loss in bfloat16 beside float32, on fixed real features");
+  auto arguments = std::make_shared<LossArguments>();
+  PrecisionLossOptions* options = &arguments->options;
+  options->threads = 0;
+  command->add_option("features", options->features, "What partialfc embed wrote, without .npy")->required();
+  command->add_option("--steps", options->steps, "Steps of each precision")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000000));
+  command->add_option("--batch", options->batch, "Samples in a step (N)")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1 << 20));
+  command->add_option("--sample-rate", options->sample_rate, "Share of the classes in a step (r)")
+      ->capture_default_str()
+      ->check(CLI::Range(1e-9, 1.0));
+  command->add_option("--learning-rate", options->learning_rate, "Of the centers")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 1e3));
+  command->add_option("--seed", options->seed, "Of batches, classes and first centers")
+      ->capture_default_str();
+  command->add_option("--threads", options->threads, "0: all cores")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 4096));
+  command->add_flag("--json", arguments->json, "Print one JSON object to standard output");
+  command->callback([&action, arguments] { action = [arguments] { return bench_loss(*arguments); }; });
 }
 
 }  // namespace partialfc

@@ -3,14 +3,14 @@
 
 #include <memory>
 
-#include "cli/check_list.h"
-#include "cli/check_machine.h"
-#include "cli/check_network.h"
-#include "cli/check_recipe.h"
+#include "check/check_list.h"
+#include "check/machine_check.h"
+#include "check/network_check.h"
+#include "check/recipe_check.h"
 #include "cli/command.h"
-#include "cli/rank_start.h"
 #include "partialfc/base/error.h"
 #include "partialfc/comm/mpi.h"
+#include "partialfc/launch/rank_environment.h"
 
 namespace partialfc {
 
@@ -20,7 +20,8 @@ struct CheckArguments {
   std::string recipe, output, hosts, hostfile, network_interface;
   int ssh_port = 0;
   int64_t num_proc = 0;
-  bool json = false, as_rank = false;
+  bool json = false;
+  double as_rank = 0;  // seconds that a rank waits for another; 0: this is no rank
 };
 
 // Ranks fill one host after the other, as launch has it.
@@ -49,7 +50,12 @@ RecipeCheck recipe_check(const CheckArguments& arguments, const std::vector<Host
 }
 
 int check(const CheckArguments& arguments, const std::vector<std::string>& rest) {
-  if (arguments.as_rank) return measure_as_rank();
+  if (arguments.as_rank > 0)
+    return run_as_rank({.timeout = arguments.as_rank}, [](Communicator& world) {
+      const Link link = measure_as_rank(world);
+      if (world.rank() == 0) fmt::print("{}\n", link_json(link));
+      return kDone;
+    });
   if (MpiSession::launched_by_mpi())
     fail_usage("check starts ranks itself: run it without mpirun or srun, with --hosts for several hosts");
   if (arguments.recipe.empty() && !rest.empty()) fail_usage("'{}' is not understood", rest[0]);
@@ -62,7 +68,8 @@ int check(const CheckArguments& arguments, const std::vector<std::string>& rest)
     check_network({.hosts = hosts,
                    .ssh_port = arguments.ssh_port,
                    .network_interface = arguments.network_interface,
-                   .environment = exported_environment()},
+                   .environment = rank_environment(),
+                   .program = own_program()},
                   list);
   if (!arguments.recipe.empty()) check_recipe(recipe, list);
   fmt::print("{}", arguments.json ? check_json(list) : check_text(list));
@@ -86,12 +93,11 @@ void add_check_command(CLI::App& app, Action& action) {
   command->add_option("--network-interface,--network-interfaces", arguments->network_interface,
                       "Interfaces or networks for MPI, e.g. eth0,10.1.0.0/16 [any]");
   command->add_flag("--json", arguments->json, "Print one JSON object to standard output");
-  command->add_flag("--as-rank", arguments->as_rank)->group("");  // what check itself starts under mpirun
+  command->add_option("--as-rank", arguments->as_rank)->group("");  // what check itself starts under mpirun
   command->allow_extras();
   command->footer(
-      "Further keys of the recipe: --key.sub=value, as of train. Exit code 0: nothing is wrong; 1: something "
-      "is.\n"
-      "What each line means: docs/checking.md.");
+      R"(Further keys of the recipe: --key.sub=value, as of train. Exit code 0: nothing is wrong; 1: something is.
+What each line means: docs/checking.md.)");
   command->callback([&action, arguments, command] {
     action = [arguments, rest = command->remaining()] { return check(*arguments, rest); };
   });

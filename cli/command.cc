@@ -1,7 +1,6 @@
 #include "cli/command.h"
 
 #include <fmt/format.h>
-#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +13,7 @@
 #include <new>
 #include <thread>
 
+#include "partialfc/base/cores.h"
 #include "partialfc/base/error.h"
 #include "partialfc/comm/agreement.h"
 #include "partialfc/comm/mpi.h"
@@ -49,13 +49,6 @@ Failure current_failure() {
   } catch (const std::exception& error) {
     return {kFailed, first_line(error.what())};
   }
-}
-
-// Cores that a process may run on; id 0: this one.
-int cores_of_process(pid_t id) {
-  cpu_set_t cores;
-  if (::sched_getaffinity(id, sizeof cores, &cores) == 0) return CPU_COUNT(&cores);
-  return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));  // more than fit into the set
 }
 
 void print_failure(const std::string& rank, const Failure& failure) {
@@ -115,7 +108,7 @@ int run_as_rank(const Patience& patience, const std::function<int(Communicator&)
     // What is wrong with the recipe or the files is wrong on every rank: let rank 0 say it, once. Its abort ends this
     // rank, by a signal that train may have asked to handle.
     std::signal(SIGTERM, SIG_DFL);
-    if (rank != 0) std::this_thread::sleep_for(std::chrono::seconds(failure.is_of_all_ranks ? 30 : 1));
+    if (rank != 0) std::this_thread::sleep_for(std::chrono::seconds(failure.is_of_all_ranks ? 30 : 3));
     end_within_seconds(failure.exit_code);
     print_failure(fmt::format("rank {}: ", rank), failure);
     std::fflush(stderr);
@@ -138,13 +131,11 @@ std::filesystem::path output_folder(const std::filesystem::path& recipe, const s
   return std::filesystem::path("runs") / recipe.stem();
 }
 
-int threads_on_host() { return cores_of_process(0); }
-
 int threads_for_rank(int wanted, const Communicator& comm) {
   if (wanted > 0) return wanted;
   // mpirun binds the ranks it starts, not itself: its cores are those that all ranks of the host could have.
-  const int mine = cores_of_process(0);
-  const int share = std::max(1, cores_of_process(::getppid()) / comm.ranks_on_host());
+  const int mine = usable_cores();
+  const int share = std::max(1, usable_cores(::getppid()) / comm.ranks_on_host());
   if (mine < share && comm.rank() == 0 && MpiSession::launched_by_mpi())
     fmt::print(
         stderr,

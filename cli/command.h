@@ -36,7 +36,7 @@ void add_launch_command(CLI::App& app, Action& action, const std::vector<std::st
 struct Patience {
   double timeout = 600;  // with one that is late
   double heartbeat =
-      30;  // with one that is not heard of: dead, stopped or cut off; 0: as long as with a late one
+      30;  // with one that is not heard of: dead, stopped, cut off; 0: as long as with a late one
 };
 
 // Runs body as one rank: of mpirun's or srun's world where they started this process, else alone. An error is printed
@@ -51,9 +51,6 @@ std::vector<std::string> recipe_overrides(const std::vector<std::string>& argume
 
 // The run's folder: `asked_for`, or, where that is empty, runs/NAME of the recipe.
 std::filesystem::path output_folder(const std::filesystem::path& recipe, const std::string& asked_for);
-
-// The cores of this host that this process may run on.
-int threads_on_host();
 
 // Threads for this rank: `wanted`, or, where that is 0, the host's cores divided by the ranks on it, as far as the rank
 // may run on them: mpirun binds a rank to one core where there are two or fewer, of which rank 0 warns.

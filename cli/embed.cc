@@ -1,19 +1,15 @@
 // partialfc embed: embeddings of images, as a NumPy array with a list of keys beside it.
 #include <fmt/format.h>
-#include <torch/utils.h>
 
-#include <algorithm>
-#include <cmath>
 #include <memory>
 
 #include "cli/command.h"
 #include "cli/progress_line.h"
-#include "partialfc/base/error.h"
-#include "partialfc/base/file.h"
+#include "partialfc/base/cores.h"
 #include "partialfc/data/image_source.h"
-#include "partialfc/formats/npy.h"
-#include "trainer/embedder.h"
+#include "trainer/embed_set.h"
 #include "trainer/load_model.h"
+#include "trainer/torch_runtime.h"
 
 namespace partialfc {
 
@@ -27,53 +23,25 @@ struct EmbedArguments {
   std::string precision;
 };
 
-void normalize_rows(MatrixView<float> rows) {
-  for (int64_t i = 0; i < rows.rows; ++i) {
-    double square = 0;
-    for (int64_t d = 0; d < rows.cols; ++d) square += double{rows(i, d)} * rows(i, d);
-    const auto inverse = static_cast<float>(1 / std::max(std::sqrt(square), 1e-12));
-    for (int64_t d = 0; d < rows.cols; ++d) rows(i, d) *= inverse;
-  }
-}
-
 int embed(const EmbedArguments& arguments) {
   const auto source = open_image_source(arguments.input);
   LoadedModel model = load_model(arguments.model, arguments.precision);
   if (!model.notice.empty()) fmt::print(stderr, "{}\n", model.notice);
-  const int threads = arguments.threads > 0 ? arguments.threads : threads_on_host();
-  torch::set_num_threads(threads);
+  const int threads = arguments.threads > 0 ? arguments.threads : usable_cores();
+  set_torch_threads(threads);
   ThreadTeam team(threads);
-  const EmbedOptions options{.batch = arguments.batch,
-                             .mirror = !arguments.no_mirror && model.recipe.verification.mirror};
-  const int64_t dim = model.network->graph().embedding();
-  const std::filesystem::path keys_path = arguments.output + ".keys.tsv";
-  NpyWriter<float> embeddings(arguments.output + ".npy", dim);
-  OutputFile keys(keys_path);
   ProgressLine line("embedding");
-  Matrix<float> rows(arguments.batch, dim);
-  std::vector<int64_t> labels(arguments.batch);
-  for (int64_t first = 0; first < source->size(); first += arguments.batch) {
-    const int64_t count = std::min(arguments.batch, source->size() - first);
-    const auto part = rows.view().rows_from(0, count);
-    embed_images(
-        *model.network, options, team, first,
-        [&](int64_t index) {
-          EncodedImage image = source->read(index);
-          labels[index - first] = image.label;
-          return std::move(image.bytes);
-        },
-        [&](int64_t index) { return source->describe(index); }, part);
-    if (arguments.normalize) normalize_rows(part);
-    embeddings.append(part);
-    for (int64_t i = 0; i < count; ++i)
-      keys.write(fmt::format("{}\t{}\t{}\n", first + i, labels[i], source->describe(first + i)));
-    line.show(first + count, source->size());
-  }
+  const EmbeddedSet set =
+      embed_set(*model.network, *source,
+                {.embed = {.batch = arguments.batch,
+                           .mirror = !arguments.no_mirror && model.recipe.verification.mirror},
+                 .normalize = arguments.normalize,
+                 .output = arguments.output,
+                 .progress = [&](int64_t done, int64_t total) { line.show(done, total); }},
+                team);
   line.finish();
-  embeddings.close();
-  keys.close();
-  fmt::print("{}.npy: {} x {} float32; row, label and image in {}\n", arguments.output, source->size(), dim,
-             keys_path.string());
+  fmt::print("{}: {} x {} float32; row, label and image in {}\n", set.embeddings.string(), set.images,
+             set.dim, set.keys.string());
   return kDone;
 }
 

@@ -3,19 +3,16 @@
 #include <fmt/ranges.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <chrono>
-#include <cstdlib>
 #include <memory>
 
-#include "cli/check_network.h"
+#include "check/network_check.h"
 #include "cli/command.h"
-#include "cli/measure_link.h"
-#include "cli/rank_start.h"
-#include "cli/restarts.h"
+#include "measure/link_measurement.h"
 #include "partialfc/base/error.h"
 #include "partialfc/launch/hosts.h"
 #include "partialfc/launch/mpirun_command.h"
+#include "partialfc/launch/rank_environment.h"
+#include "partialfc/launch/restarts.h"
 #include "partialfc/launch/shell_quote.h"
 #include "partialfc/launch/ssh_check.h"
 
@@ -53,38 +50,11 @@ Launched launched_command(const CLI::App& app, std::vector<std::string> words) {
   return {words, true};
 }
 
-void check_variable(const std::string& variable) {
-  const std::string name = variable.substr(0, variable.find('='));
-  constexpr const char* kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
-  if (name.empty() || name.find_first_not_of(kLetters) != std::string::npos)
-    fail_usage("-x {}: '{}' is no name of a variable: write -x NAME or -x NAME=VALUE", variable, name);
-  if (name == variable && std::getenv(name.c_str()) == nullptr)
-    fail_usage("-x {}: {} is not set here: set it, or write -x {}=VALUE", variable, name, name);
-}
-
-// What -x asks for, after what ranks are always given.
-std::vector<std::string> environment_of(const LaunchArguments& arguments) {
-  std::vector<std::string> asked_for;
-  for (const std::string& variable : arguments.environment) {
-    check_variable(variable);
-    asked_for.push_back(variable.substr(0, variable.find('=')));
-  }
-  std::vector<std::string> all = exported_environment();
-  std::erase_if(all, [&](const std::string& name) { return std::ranges::count(asked_for, name) > 0; });
-  all.insert(all.end(), arguments.environment.begin(), arguments.environment.end());
-  return all;
-}
-
 // Throws Error with a line for each host on which ranks cannot be started. This one is taken to be well.
 void check_other_hosts(const MpirunOptions& options, const Launched& launched, bool verbose) {
-  std::vector<std::string> others;
-  for (const Host& host : options.hosts)
-    if (!is_this_host(host.name)) others.push_back(host.name);
-  HostNeeds needs = host_needs(launched.words[0], launched.is_ours);
-  for (const std::string& variable : options.environment) {  // -x NAME=VALUE counts there, too
-    if (variable.starts_with("PATH=")) needs.path = variable.substr(5);
-    if (variable.starts_with("LD_LIBRARY_PATH=")) needs.library_path = variable.substr(16);
-  }
+  const std::vector<std::string> others = other_hosts(options.hosts);
+  const HostNeeds needs = host_needs(
+      launched.words[0], launched.is_ours ? "partialfc " PARTIALFC_VERSION : "", options.environment);
   const std::vector<std::string> failures = check_hosts(others, options.ssh_port, needs);
   if (!failures.empty()) fail("{}", fmt::join(failures, "\n"));
   if (verbose && !others.empty())
@@ -96,23 +66,23 @@ void check_links(const MpirunOptions& options, bool verbose) {
   const auto [failure, remedy, link] = measure_network({.hosts = options.hosts,
                                                         .ssh_port = options.ssh_port,
                                                         .network_interface = options.network_interface,
-                                                        .environment = options.environment});
+                                                        .environment = options.environment,
+                                                        .program = own_program()});
   if (!failure.empty()) fail("{}: {}: {}", host_list(options.hosts), failure, remedy);
   if (verbose) fmt::print(stderr, "launch: the hosts reach each other: {}\n", link_text(link));
 }
 
-// By which a train that is started again knows what the starts before it have saved: cli/train.cc.
-std::string new_launch_id() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return fmt::format("{}={:x}-{:x}", kLaunchVariable, std::chrono::nanoseconds(now).count(), ::getpid());
-}
-
-[[noreturn]] void become(const std::vector<std::string>& command) {
-  std::vector<char*> arguments;
-  for (const std::string& argument : command) arguments.push_back(const_cast<char*>(argument.c_str()));
-  arguments.push_back(nullptr);
-  ::execvp(arguments[0], arguments.data());
-  fail("{}: cannot start it: {}: install Open MPI (Debian: openmpi-bin)", command[0], errno_text(errno));
+// What the command's exit code says of a restart, and the line about it.
+int restart_after_failures(const std::vector<std::string>& command, int most) {
+  RestartOptions options{.most = most, .is_final = [](int exit_code) {
+                           return exit_code == kDone || exit_code == kWrongUsage ||
+                                  exit_code == kStoppedAfterSaving;
+                         }};
+  options.on_restart = [&](int exit_code, int restart) {
+    fmt::print(stderr, "launch: the ranks ended with exit code {}; restart {} of {} in {} s\n", exit_code,
+               restart, most, options.pause.count());
+  };
+  return run_with_restarts(command, options);
 }
 
 int launch(const LaunchArguments& arguments, const Launched& launched) {
@@ -124,11 +94,12 @@ int launch(const LaunchArguments& arguments, const Launched& launched) {
                         .hosts = hosts_of(arguments),
                         .ssh_port = arguments.ssh_port,
                         .network_interface = arguments.network_interface,
-                        .environment = environment_of(arguments),
+                        .environment = rank_environment(arguments.environment),
                         .output_filename = arguments.output_filename,
                         .as_root = ::geteuid() == 0,
                         .command = launched.words};
-  if (arguments.max_restarts > 0) options.environment.push_back(new_launch_id());
+  if (arguments.max_restarts > 0)
+    options.environment.push_back(fmt::format("{}={}", kLaunchVariable, new_launch_id()));
   const std::vector<std::string> command = mpirun_command(options);
   if (arguments.dry_run) {
     fmt::print("{}\n", shell_line(command));
@@ -137,8 +108,8 @@ int launch(const LaunchArguments& arguments, const Launched& launched) {
   check_other_hosts(options, launched, arguments.verbose);
   if (launched.is_ours && options.hosts.size() > 1) check_links(options, arguments.verbose);
   if (arguments.verbose) fmt::print(stderr, "launch: {}\n", shell_line(command));
-  if (arguments.max_restarts == 0) become(command);
-  return run_with_restarts(command, arguments.max_restarts);
+  if (arguments.max_restarts == 0) become_program(command, "install Open MPI (Debian: openmpi-bin)");
+  return restart_after_failures(command, arguments.max_restarts);
 }
 
 }  // namespace
@@ -191,11 +162,9 @@ void add_launch_command(CLI::App& app, Action& action, const std::vector<std::st
   command->add_flag("--dry-run", arguments->dry_run, "Print mpirun's command line; contact no host");
   command->add_flag("--verbose", arguments->verbose, "Tell what was checked, and mpirun's command line");
   command->footer(
-      "Then the command, after -- or not: a subcommand of partialfc, or any program (bash config.sh).\n"
-      "Other hosts than this one are first asked over ssh, which must not ask for a password; then MPI has "
-      "to connect\n"
-      "all. Ranks are given PATH, LD_LIBRARY_PATH and variables of CUDA, NCCL, OpenMP and the like; others "
-      "with -x.");
+      R"(Then the command, after -- or not: a subcommand of partialfc, or any program (bash config.sh).
+Other hosts than this one are first asked over ssh, which must not ask for a password; then MPI has to connect
+all. Ranks are given PATH, LD_LIBRARY_PATH and variables of CUDA, NCCL, OpenMP and the like; others with -x.)");
   command->callback([&app, &action, &launched, arguments] {
     action = [&app, &launched, arguments] { return launch(*arguments, launched_command(app, launched)); };
   });

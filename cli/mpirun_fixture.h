@@ -40,11 +40,13 @@ class Mpirun : public ProgramTest {
     return ChildProcess(command, {.folder = folder_.path()}).wait();
   }
   std::filesystem::path metrics() const { return folder_ / "run/metrics.jsonl"; }
-  // Until the run has taken a step.
-  void wait_for_metrics() {
-    for (int i = 0;
-         i < 3000 && (!std::filesystem::exists(metrics()) || std::filesystem::file_size(metrics()) == 0); ++i)
+  // Until the run has taken a step; false where it has not within two minutes.
+  bool wait_for_metrics() {
+    for (int i = 0; i < 12000; ++i) {
+      if (std::filesystem::exists(metrics()) && std::filesystem::file_size(metrics()) > 0) return true;
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return false;
   }
   std::vector<double> losses() {
     std::istringstream text(read_text_file(metrics()));

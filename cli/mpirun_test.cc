@@ -73,7 +73,7 @@ TEST_F(Mpirun, MoreRanksThanClassesIsToldOnce) {
   expect_failure(run_all(train_on(3)), kWrongUsage, {"rank 0: 3 ranks for 2 classes", "start fewer ranks"});
 }
 
-// Rank 1 runs in a shell that stops it, most of the time: the steps are those of one rank, and rank 1 is named.
+// Rank 1 begins a collective of each step late: the steps are those of one rank, and rank 1 is named.
 TEST_F(Mpirun, ASlowRankTakesTheSameStepsAndIsNamed) {
   std::vector<LabelledImage>
       images;  // each half of a batch is the same, so BatchNorm finds the same statistics
@@ -81,12 +81,14 @@ TEST_F(Mpirun, ASlowRankTakesTheSameStepsAndIsNamed) {
     for (const int64_t label : {7, 11}) images.push_back(draw_image(label, 0));
   write_images(images, 19);  // classes that two ranks cannot share evenly
   const std::vector<std::string> changes = {"--train.steps=12", "--data.shuffle=false", "--augment.mirror=0"};
-  const std::string options = fmt::format(" train r.toml -o run --threads=1 {}", fmt::join(changes, " "));
-  const std::string slowly =
-      PARTIALFC_PROGRAM + options +
-      " & p=$!; while kill -STOP $p 2>/dev/null; do sleep 0.08; kill -CONT $p; sleep 0.02; done; wait $p";
-  const ChildResult result = run_all(
-      mpirun({"-np", "1", "sh", "-c", PARTIALFC_PROGRAM + options, ":", "-np", "1", "sh", "-c", slowly}));
+  std::vector<std::string> rank = {"env", PARTIALFC_PROGRAM, "train", "r.toml", "-o", "run", "--threads=1"};
+  rank.insert(rank.end(), changes.begin(), changes.end());
+  std::vector<std::string> both = {"-np", "1"};
+  both.insert(both.end(), rank.begin(), rank.end());
+  both.insert(both.end(), {":", "-np", "1"});
+  rank.insert(rank.begin() + 1, "LD_PRELOAD=" PARTIALFC_SLOW_RANK);
+  both.insert(both.end(), rank.begin(), rank.end());
+  const ChildResult result = run_all(mpirun(both));
   expect_done(result);
   EXPECT_THAT(result.err, HasSubstr("; rank 1 is the slowest: without it a step could be "));
   const std::vector<double> together = losses();
@@ -103,7 +105,7 @@ TEST_F(Mpirun, AStoppedRankIsLostWithinItsHeartbeat) {
   ChildProcess child(train_on(2, {"--data.source=synthetic", "--data.classes=100", "--train.steps=1000000",
                                   "--heartbeat=2"}),
                      {.folder = folder_.path()});
-  wait_for_metrics();
+  ASSERT_TRUE(wait_for_metrics());
   const pid_t rank = process_of_rank(1);
   ASSERT_GT(rank, 0);
   ::kill(rank, SIGSTOP);
@@ -122,8 +124,8 @@ TEST_F(Mpirun, AnErrorOfOneRankEndsAllWithinSecondsWithItsReasonOnce) {
   all.insert(all.end(), good.begin(), good.end());
   all.push_back("--data.path=none.rec");
   const ChildResult result = run_all(mpirun(all));
-  expect_failure(result, kFailed, {"rank 1: ", "none.rec: cannot open"});
-  EXPECT_LT(result.seconds, 15);
+  expect_failure(result, kFailed,
+                 {"rank 1: ", "none.rec: cannot open"});  // else run_all() kills it, with another code
 }
 
 TEST_F(Mpirun, ARankThatIsBoundToFewerCoresThanItsShareIsTold) {
@@ -150,7 +152,7 @@ TEST_F(Mpirun, ARankThatIsBoundToFewerCoresThanItsShareIsTold) {
 TEST_F(Mpirun, ASignalToMpirunSavesAndStopsAllRanks) {
   ChildProcess child(train_on(2, {"--data.source=synthetic", "--data.classes=100", "--train.steps=1000000"}),
                      {.folder = folder_.path()});
-  wait_for_metrics();
+  ASSERT_TRUE(wait_for_metrics());
   child.send(SIGUSR1);  // the one that mpirun hands on
   const ChildResult stopped = child.wait();
   EXPECT_EQ(stopped.exit_code, kStoppedAfterSaving) << stopped.err;

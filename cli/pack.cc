@@ -7,7 +7,7 @@
 
 #include "cli/command.h"
 #include "cli/progress_line.h"
-#include "partialfc/base/error.h"
+#include "partialfc/base/cores.h"
 #include "partialfc/data/image_source.h"
 #include "partialfc/data/pack_images.h"
 
@@ -39,7 +39,7 @@ void add_pack_command(CLI::App& app, Action& action) {
       app.add_subcommand("pack", "Pack a folder or a list of images into .rec/.idx for training");
   auto arguments = std::make_shared<PackArguments>();
   PackOptions& options = arguments->options;
-  options.threads = threads_on_host();
+  options.threads = usable_cores();
   command
       ->add_option("input", arguments->input,
                    "A folder with a folder a class, or a list (.lst, or lines \"path label\")")

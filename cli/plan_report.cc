@@ -16,34 +16,32 @@ std::string spaced(std::string name) {
   return name;
 }
 
-std::string text_of(Precision precision) { return precision == Precision::kFloat32 ? "fp32" : "bf16"; }
-
 double samples_per_second(const Plan& plan) {
   return static_cast<double>(plan.shape.global_batch) / plan.step.seconds;
 }
 
-std::string heading(const Plan& plan) {
-  const TrainingShape& s = plan.shape;
+std::string heading(const PlanReport& report) {
+  const TrainingShape& s = report.plan.shape;
   std::string text =
       fmt::format("{} classes, {} dimensions, {} active on a rank (r = {:g}), head {}\n", s.classes, s.dim(),
-                  s.rank_active(), s.sample_rate, text_of(s.head_precision));
+                  s.rank_active(), s.sample_rate, name_of(s.head_precision));
   const Shape in = s.backbone.input();
-  text += fmt::format("{}, {:.2f} M parameters, {:.3f} GFLOP an image, {} x {} x {}, {}\n", plan.backbone,
+  text += fmt::format("{}, {:.2f} M parameters, {:.3f} GFLOP an image, {} x {} x {}, {}\n", report.backbone,
                       static_cast<double>(s.backbone.parameter_count()) * 1e-6,
                       static_cast<double>(s.backbone.forward_flops()) * 1e-9, in.height, in.width,
-                      in.channels, text_of(s.backbone_precision));
+                      in.channels, name_of(s.backbone_precision));
   text += fmt::format("{} rank{}, a global batch of {}: {} on a rank", s.ranks, s.ranks == 1 ? "" : "s",
                       s.global_batch, s.rank_batch());
   if (s.micro_batches > 1) text += fmt::format(" in {} micro-batches", s.micro_batches);
   return text + "\n";
 }
 
-std::string inputs_table(const Plan& plan) {
+std::string inputs_table(const PlanReport& report) {
   std::string text = "\nTaken from outside\n";
-  for (const PlanInput& input : plan.inputs)
+  for (const PlanInput& input : report.inputs)
     text += fmt::format("  {:<28}{:>14.6g} {:<10}{}\n", spaced(input.name), input.value, input.unit,
                         input.source);
-  for (const std::string& note : plan.notes) text += fmt::format("  {}\n", note);
+  for (const std::string& note : report.notes) text += fmt::format("  {}\n", note);
   return text;
 }
 
@@ -110,8 +108,8 @@ nlohmann::json rows_json(const std::vector<ScalingRow>& rows) {
   return json;
 }
 
-nlohmann::json shape_json(const Plan& plan) {
-  const TrainingShape& s = plan.shape;
+nlohmann::json shape_json(const PlanReport& report) {
+  const TrainingShape& s = report.plan.shape;
   const Shape in = s.backbone.input();
   return {{"classes", s.classes},
           {"dim", s.dim()},
@@ -120,9 +118,9 @@ nlohmann::json shape_json(const Plan& plan) {
           {"micro_batches", s.micro_batches},
           {"sample_rate", s.sample_rate},
           {"active", s.rank_active()},
-          {"head_precision", text_of(s.head_precision)},
-          {"backbone_precision", text_of(s.backbone_precision)},
-          {"backbone", plan.backbone},
+          {"head_precision", name_of(s.head_precision)},
+          {"backbone_precision", name_of(s.backbone_precision)},
+          {"backbone", report.backbone},
           {"parameters", s.backbone.parameter_count()},
           {"forward_flops", s.backbone.forward_flops()},
           {"input", {in.height, in.width, in.channels}},
@@ -132,15 +130,18 @@ nlohmann::json shape_json(const Plan& plan) {
 
 }  // namespace
 
-std::string plan_text(const Plan& plan) {
-  return heading(plan) + inputs_table(plan) + memory_table(plan) + step_table(plan) + sampling_text(plan) +
+std::string plan_text(const PlanReport& report) {
+  const Plan& plan = report.plan;
+  return heading(report) + inputs_table(report) + memory_table(plan) + step_table(plan) +
+         sampling_text(plan) +
          scaling_table("More ranks, each with the batch of a rank; ! does not fit", plan.by_ranks) +
          scaling_table("More classes, on as many ranks as hold them", plan.by_classes);
 }
 
-std::string plan_json(const Plan& plan) {
-  nlohmann::json json = {{"shape", shape_json(plan)}, {"notes", plan.notes}};
-  for (const PlanInput& input : plan.inputs)
+std::string plan_json(const PlanReport& report) {
+  const Plan& plan = report.plan;
+  nlohmann::json json = {{"shape", shape_json(report)}, {"notes", report.notes}};
+  for (const PlanInput& input : report.inputs)
     json["inputs"][input.name] = {{"value", input.value}, {"unit", input.unit}, {"source", input.source}};
   for (const MemoryItem& item : plan.memory) json["memory"]["items"][item.name] = item.bytes;
   const int64_t total = total_bytes(plan.memory);

@@ -11,14 +11,14 @@
 #include <vector>
 
 #include "cli/command.h"
-#include "cli/rank_start.h"
 #include "partialfc/base/error.h"
 #include "partialfc/base/file.h"
 #include "partialfc/base/trace.h"
 #include "partialfc/comm/agreement.h"
 #include "partialfc/comm/gather_texts.h"
+#include "partialfc/launch/rank_environment.h"
 #include "trainer/recipe.h"
-#include "trainer/trainer.h"
+#include "trainer/train.h"
 
 namespace partialfc {
 
@@ -46,8 +46,8 @@ void refuse_to_replace_recipe(const std::filesystem::path& recipe, const std::fi
   std::error_code ignored;  // a file that is not there is not the other one
   if (std::filesystem::equivalent(recipe, output / kRecipeFile, ignored))
     fail_usage(
-        "{}: the run would replace its recipe, as it keeps its own {} in {}: rename or move the recipe, or "
-        "name another --output",
+        "{}: the run would replace its recipe, as it keeps its own {} in {}: "
+        "rename or move the recipe, or name another --output",
         recipe.string(), kRecipeFile, output.string());
 }
 
@@ -79,7 +79,7 @@ StartMode start_of(const TrainArguments& arguments, const std::filesystem::path&
   return static_cast<StartMode>(start[0]);
 }
 
-int train(const TrainArguments& arguments, const std::vector<std::string>& rest) {
+int train_recipe(const TrainArguments& arguments, const std::vector<std::string>& rest) {
   if (arguments.resume && arguments.overwrite) fail_usage("--resume and --overwrite exclude each other");
   for (const int signal_number : {SIGINT, SIGTERM, SIGUSR1}) std::signal(signal_number, request_stop);
   return run_as_rank(arguments.patience, [&](Communicator& world) {
@@ -94,13 +94,12 @@ int train(const TrainArguments& arguments, const std::vector<std::string>& rest)
     const StartMode start = start_of(arguments, output, launch_id, world);
     if (start != StartMode::kResume && world.rank() == 0) refuse_to_replace_recipe(arguments.recipe, output);
     const std::unique_ptr<Trace> trace = begin_trace(arguments.trace, world);
-    Trainer trainer(recipe, world,
-                    {.output = output,
-                     .start = start,
-                     .launch_id = launch_id,
-                     .threads = threads_for_rank(arguments.threads, world),
-                     .stop = &stop_requested});
-    const TrainOutcome outcome = trainer.run();
+    const TrainOutcome outcome = train(recipe, world,
+                                       {.output = output,
+                                        .start = start,
+                                        .launch_id = launch_id,
+                                        .threads = threads_for_rank(arguments.threads, world),
+                                        .stop = &stop_requested});
     if (trace) write_trace(*trace, arguments.trace, world);
     return outcome == TrainOutcome::kFinished ? kDone : kStoppedAfterSaving;
   });
@@ -141,7 +140,7 @@ void add_train_command(CLI::App& app, Action& action) {
   command->footer("Overrides: --key.sub=value, for each key of the recipe (its default, what it means):\n\n" +
                   recipe_help());
   command->callback([&action, arguments, command] {
-    action = [arguments, rest = command->remaining()] { return train(*arguments, rest); };
+    action = [arguments, rest = command->remaining()] { return train_recipe(*arguments, rest); };
   });
 }
 

@@ -1,6 +1,5 @@
 // partialfc verify: accuracy of a trained model on verification packs.
 #include <fmt/format.h>
-#include <torch/utils.h>
 
 #include <filesystem>
 #include <map>
@@ -13,6 +12,7 @@
 #include "partialfc/data/verification_pack.h"
 #include "trainer/embedder.h"
 #include "trainer/load_model.h"
+#include "trainer/torch_runtime.h"
 
 namespace partialfc {
 
@@ -46,7 +46,7 @@ int verify(const VerifyArguments& arguments) {
     LoadedModel model = load_model(arguments.model, arguments.precision);
     if (world.rank() == 0 && !model.notice.empty()) fmt::print(stderr, "{}\n", model.notice);
     const int threads = threads_for_rank(arguments.threads, world);
-    torch::set_num_threads(threads);
+    set_torch_threads(threads);
     ThreadTeam team(threads);
     const EmbedOptions options{.batch = arguments.batch,
                                .mirror = !arguments.no_mirror && model.recipe.verification.mirror};

@@ -5,6 +5,7 @@
 #   partialfc_test(NAME SOURCES … LIBRARIES … HEADERS …)
 #                                               a GoogleTest program; each of its tests is a ctest test. HEADERS are
 #                                               precompiled beside GoogleMock's: those that take long to parse
+#   partialfc_never_prints(TARGET)              a ctest test that this static library can neither print, exit nor abort
 #   partialfc_mpi_test(NAME RANKS n COMMAND PROGRAM ARGUMENT … [OUTPUT REGEX])
 #                                               a ctest test (label mpi) that runs a program under mpirun; it passes
 #                                               if mpirun returns 0 or, with OUTPUT, if the output matches
@@ -54,6 +55,14 @@ function(partialfc_test name)
     set_property(GLOBAL PROPERTY PARTIALFC_TEST_HEADERS ${name})
   endif()
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
+endfunction()
+
+function(partialfc_never_prints target)
+  if(PARTIALFC_BUILD_TESTS AND NOT PARTIALFC_SANITIZE)
+    add_test(NAME ${target}_never_prints_or_exits
+             COMMAND ${CMAKE_COMMAND} -DNM=${CMAKE_NM} -DLIBRARY=$<TARGET_FILE:${target}>
+                     -P ${PROJECT_SOURCE_DIR}/cmake/TestSymbols.cmake)
+  endif()
 endfunction()
 
 # No binding: mpirun would else pin all threads of a rank to one core.

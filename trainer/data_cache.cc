@@ -20,9 +20,8 @@ std::filesystem::path record_file(const std::filesystem::path& path) {
   const std::filesystem::path rec = find_record_file(path);
   if (rec.empty())
     fail_usage(
-        "{}: data.cache = 'ram' keeps a .rec file in memory, and this is none: make one with `partialfc pack "
-        "{} OUT`, "
-        "or take data.cache = 'none'",
+        "{}: data.cache = 'ram' keeps a .rec file in memory, and this is none: "
+        "make one with `partialfc pack {} OUT`, or take data.cache = 'none'",
         path.string(), path.string());
   return rec;
 }

@@ -8,6 +8,7 @@
 #include "partialfc/data/image_ops.h"
 #include "partialfc/data/image_source.h"
 #include "partialfc/data/resize.h"
+#include "trainer/network.h"
 
 namespace partialfc {
 

@@ -11,9 +11,10 @@
 #include "partialfc/comm/communicator.h"
 #include "partialfc/data/verification_pack.h"
 #include "partialfc/eval/verification.h"
-#include "trainer/network.h"
 
 namespace partialfc {
+
+class Network;
 
 struct EmbedOptions {
   int64_t batch = 256;  // images at once

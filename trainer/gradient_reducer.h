@@ -12,14 +12,14 @@
 #include <vector>
 
 #include "partialfc/comm/communicator.h"
+#include "trainer/gradient_bucket.h"
 #include "trainer/network.h"
 
 namespace partialfc {
 
 class GradientReducer {
  public:
-  static constexpr int64_t kBucketElements = 1
-                                             << 20;  // 4 MiB: large against latency, small against the whole
+  static constexpr int64_t kBucketElements = kGradientBucketElements;
 
   // `comm` is a channel of its own. Both outlive the reducer.
   GradientReducer(Network& network, Communicator& comm);

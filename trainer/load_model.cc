@@ -7,6 +7,7 @@
 #include "partialfc/base/error.h"
 #include "partialfc/checkpoint/checkpoint_folder.h"
 #include "trainer/cpu_features.h"
+#include "trainer/network.h"
 #include "trainer/weights.h"
 
 namespace partialfc {
@@ -31,6 +32,10 @@ LatestCheckpoint find_checkpoint(const std::filesystem::path& path) {
 }
 
 }  // namespace
+
+LoadedModel::LoadedModel() = default;
+LoadedModel::LoadedModel(LoadedModel&&) noexcept = default;
+LoadedModel::~LoadedModel() = default;
 
 Precision precision_of(const std::string& name) {
   if (name == "bf16" || (name == "auto" && cpu_has_bf16())) return Precision::kBFloat16;

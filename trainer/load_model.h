@@ -5,12 +5,18 @@
 #include <memory>
 #include <string>
 
-#include "trainer/network.h"
+#include "partialfc/base/precision.h"
 #include "trainer/recipe.h"
 
 namespace partialfc {
 
+class Network;
+
 struct LoadedModel {
+  LoadedModel();
+  LoadedModel(LoadedModel&&) noexcept;
+  ~LoadedModel();
+
   Recipe recipe;
   std::unique_ptr<Network> network;
   std::filesystem::path checkpoint;

@@ -8,7 +8,6 @@
 #include <array>
 #include <random>
 #include <sstream>
-#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -24,18 +23,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// step-00012000, and what a crash leaves: .step-00012000.part, .step-00012000.old.
-bool is_checkpoint(std::string_view name) {
-  const bool aside = name.starts_with('.') && (name.ends_with(".part") || name.ends_with(".old"));
-  if (aside) name = name.substr(1, name.rfind('.') - 1);
-  constexpr std::string_view kPrefix = "step-";
-  return name.starts_with(kPrefix) && name.size() > kPrefix.size() &&
-         name.find_first_not_of("0123456789", kPrefix.size()) == std::string_view::npos;
-}
-
 bool belongs_to_run(const std::string& name) {
   return name == kRecipeFile || name == kMetricsFile || name == kLaunchFile || name == "latest" ||
-         is_checkpoint(name) || name.starts_with("events.out.tfevents.");
+         parse_checkpoint_name(name) || name.starts_with("events.out.tfevents.");
 }
 
 std::vector<fs::path> files_of_run(const fs::path& folder) {

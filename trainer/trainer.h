@@ -21,23 +21,13 @@
 #include "trainer/gradient_reducer.h"
 #include "trainer/network.h"
 #include "trainer/recipe.h"
-#include "trainer/run_folder.h"
 #include "trainer/run_log.h"
 #include "trainer/start_agreement.h"
 #include "trainer/step_meter.h"
+#include "trainer/train.h"
 #include "trainer/world_batch.h"
 
 namespace partialfc {
-
-struct TrainOptions {
-  std::filesystem::path output;  // the run's folder
-  StartMode start = StartMode::kNew;
-  std::string launch_id;  // of the launch that starts this run anew where it fails; may be empty
-  int threads = 1;        // of this rank
-  const std::atomic<bool>* stop = nullptr;  // set from outside: save and return
-};
-
-enum class TrainOutcome { kFinished, kStopped };
 
 class Trainer {
  public:

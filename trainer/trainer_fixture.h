@@ -5,23 +5,19 @@
 
 #include <atomic>
 #include <cmath>
-#include <map>
 #include <sstream>
 #include <string>
 #include <vector>
 
 #include "partialfc/base/test_support.h"
-#include "partialfc/checkpoint/center_format.h"
 #include "partialfc/checkpoint/checksum.h"
 #include "partialfc/comm/thread_ranks.h"
-#include "partialfc/formats/safetensors.h"
+#include "trainer/saved_centers.h"
 #include "trainer/test_data.h"
 #include "trainer/trainer.h"
 #include "trainer/weights.h"
 
 namespace partialfc {
-
-using Centers = std::map<int64_t, std::vector<float>>;  // class → record
 
 class TrainerTest : public testing::Test {
  protected:
@@ -107,27 +103,6 @@ class TrainerTest : public testing::Test {
     for (ManifestFile& file : manifest.files)
       if (file.name == kBackboneFile) file.xxh3 = checksum_of_file(path);
     write_manifest(checkpoint, manifest);
-  }
-  static std::vector<std::filesystem::path> files_of_centers(const std::filesystem::path& checkpoint) {
-    return center_files(checkpoint, read_manifest(checkpoint));
-  }
-  static Centers centers(const std::filesystem::path& checkpoint) {
-    Centers centers;
-    for (const std::filesystem::path& path : files_of_centers(checkpoint)) {
-      const SafetensorsFile file(path);
-      const auto classes = file.read<int64_t>("classes");
-      const auto records = file.read<float>("records");
-      const size_t size = file.at("records").shape[1];
-      for (size_t i = 0; i < classes.size(); ++i)
-        centers[classes[i]].assign(&records[i * size], &records[i * size] + size);
-    }
-    return centers;
-  }
-  static void expect_near(const Centers& a, const Centers& b, double tolerance) {
-    ASSERT_EQ(a.size(), b.size());
-    for (const auto& [label, record] : a)
-      for (size_t i = 0; i < record.size(); ++i)
-        EXPECT_NEAR(record[i], b.at(label).at(i), tolerance * (1 + std::abs(record[i]))) << "class " << label;
   }
 
   ScratchFolder scratch_;

@@ -79,9 +79,9 @@ std::string describe(const WorldBatch& batch, const Recipe& recipe) {
 
 std::string describe_change(const WorldBatch& batch, const Recipe& recipe, int64_t saved_global_batch) {
   return fmt::format(
-      "global batch {}, saved with {}: learning rate {:g}, was {:g}; what the recipe gives in steps "
-      "(train.steps, "
-      "schedule.warmup_steps, schedule.milestones) stays in steps, epochs count images",
+      "global batch {}, saved with {}: learning rate {:g}, was {:g}; "
+      "what the recipe gives in steps (train.steps, schedule.warmup_steps, schedule.milestones) "
+      "stays in steps, epochs count images",
       batch.global, saved_global_batch, batch.learning_rate, rate_for(recipe.optimizer, saved_global_batch));
 }
 

@@ -77,8 +77,8 @@ void check_small_set(const std::vector<FontFace>& found, const std::filesystem::
   });
   if (!missing.empty())
     fail(
-        "{} of the {} fonts of the small set are not {}: {}; {}, or take --set full, which uses "
-        "what is there",
+        "{} of the {} fonts of the small set are not {}: {}; "
+        "{}, or take --set full, which uses what is there",
         missing.size(), needed, folder.empty() ? "installed" : "in " + folder.string(),
         fmt::join(missing, ", "), kInstallHint);
 }
@@ -146,8 +146,9 @@ void GlyphSetBuilder::split_classes() {
   const auto count = static_cast<int64_t>(selection.classes.size());
   if (count < 2)
     fail(
-        "{} characters are drawn by {} design families or more, of {} faces; at least 2 characters "
-        "are needed; lower --min-families, or, if there are few fonts with Han or Hangul, {}",
+        "{} characters are drawn by {} design families or more, of {} faces; "
+        "at least 2 characters are needed; lower --min-families, or, "
+        "if there are few fonts with Han or Hangul, {}",
         count, options_.min_families, faces_.size(), kInstallHint);
 
   const RandomPermutation shuffle(count, mix(options_.seed, count));

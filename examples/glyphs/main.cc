@@ -43,8 +43,8 @@ void print_report(const GlyphSetReport& report, const GlyphSetOptions& options) 
   fmt::print("{} faces; design families trained on: {}; never trained on: {}\n", report.faces,
              fmt::join(report.trained_families, ", "), fmt::join(report.unseen_families, ", "));
   fmt::print(
-      "dropped: {} characters drawn like another, {} in too few fonts; {} images that stand for "
-      "two characters, {} repeated\n",
+      "dropped: {} characters drawn like another, {} in too few fonts; "
+      "{} images that stand for two characters, {} repeated\n",
       report.twins, report.rare, report.ambiguous, report.repeated);
   fmt::print("fonts read in {:.1f} s, training set written in {:.1f} s: {:.0f} images/s, {} threads\n",
              report.survey_seconds, report.write_seconds,

@@ -13,6 +13,11 @@ enum class Precision {
 
 constexpr int64_t size_of(Precision precision) { return precision == Precision::kFloat32 ? 4 : 2; }
 
+// "fp32", "bf16": as recipes and options have it.
+constexpr const char* name_of(Precision precision) {
+  return precision == Precision::kFloat32 ? "fp32" : "bf16";
+}
+
 // The upper half of a float32: 8 exponent bits, 7 of the mantissa.
 struct BFloat16 {
   uint16_t bits = 0;

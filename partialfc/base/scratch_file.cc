@@ -16,12 +16,13 @@ namespace partialfc {
 
 namespace {
 
-// What the kernel asks of direct reads and writes of this file; where it does not say, a page is always enough.
+// What the kernel asks of direct reads and writes of this file.
 uint64_t direct_alignment(int descriptor) {
-  constexpr uint64_t kPage = 4096;
   struct statx status = {};
-  if (::statx(descriptor, "", AT_EMPTY_PATH, STATX_DIOALIGN, &status) != 0) return kPage;
-  if ((status.stx_mask & STATX_DIOALIGN) == 0 || status.stx_dio_offset_align == 0) return kPage;
+  if (::statx(descriptor, "", AT_EMPTY_PATH, STATX_DIOALIGN, &status) != 0)
+    return ScratchFile::kAssumedAlignment;
+  if ((status.stx_mask & STATX_DIOALIGN) == 0 || status.stx_dio_offset_align == 0)
+    return ScratchFile::kAssumedAlignment;
   return std::max(status.stx_dio_mem_align, status.stx_dio_offset_align);
 }
 
@@ -51,8 +52,8 @@ void ScratchFile::grow(uint64_t bytes) {
     result = ::ftruncate(descriptor_, static_cast<off_t>(bytes));
   if (result != 0)
     fail(
-        "{} (working file, unlinked): cannot grow from {} to {} bytes: {}; free disk space or choose another "
-        "folder",
+        "{} (working file, unlinked): cannot grow from {} to {} bytes: {}; "
+        "free disk space or choose another folder",
         path_.string(), size_, bytes, errno_text(errno));
   size_ = bytes;
 }

@@ -10,6 +10,12 @@
 
 namespace partialfc {
 
+// What a record of so many bytes takes in a scratch file of that alignment, so that each can be read and written alone.
+constexpr int64_t aligned_record_bytes(int64_t bytes, uint64_t alignment) {
+  const auto unit = static_cast<int64_t>(alignment);
+  return (bytes + unit - 1) / unit * unit;
+}
+
 class ScratchFile {
  public:
   // Creates the folder where needed. Throws Error where it cannot be written to, or its file system can only read and
@@ -26,6 +32,8 @@ class ScratchFile {
 
   // Offsets, addresses and lengths handed to read() and write() are multiples of this many bytes, a power of two.
   uint64_t alignment() const { return alignment_; }
+  // Where the file system does not say what it needs: always enough.
+  static constexpr uint64_t kAssumedAlignment = 4096;
 
   // The bytes from `offset` on, to or from `parts`, one after the other; all of them, or throws Error. Uses up `parts`.
   void read(uint64_t offset, std::span<iovec> parts) const { transfer(Direction::kRead, offset, parts); }

@@ -18,6 +18,13 @@ iovec part(const ReservedMemory& memory, uint64_t page, uint64_t pages) {
   return {memory.data() + page * kPage, pages * kPage};
 }
 
+TEST(ScratchFile, RecordsAreRoundedUpToTheAlignment) {
+  EXPECT_EQ(aligned_record_bytes(2048, 4096), 4096);
+  EXPECT_EQ(aligned_record_bytes(4096, 4096), 4096);
+  EXPECT_EQ(aligned_record_bytes(4104, 512), 4608);
+  EXPECT_EQ(aligned_record_bytes(5, 1), 5);
+}
+
 TEST(ScratchFile, HoldsWhatWasWrittenInPartsAndHasNoName) {
   ScratchFolder folder;
   ScratchFile file(folder / "made" / "here");

@@ -114,7 +114,7 @@ FileStore::FileStore(const ClassPlacement& placement, Range positions, const Rec
       places_(positions.size() * sizeof(uint32_t), Pages::kSmall),
       offsets_(positions.size() * sizeof(uint32_t), Pages::kSmall),
       file_(options.folder),
-      stride_(round_up(layout.bytes(), static_cast<int64_t>(file_.alignment()))),
+      stride_(aligned_record_bytes(layout.bytes(), file_.alignment())),
       threads_(options.depth) {
   const int64_t frames = std::min({options.memory_bytes / stride_, positions.size(), int64_t{1} << 31});
   if (frames < 1)

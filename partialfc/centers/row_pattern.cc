@@ -27,8 +27,7 @@ std::vector<int64_t> draw_rows(int64_t rows, int64_t count, uint64_t seed) {
 RowPattern::RowPattern(const std::filesystem::path& folder, int64_t file_bytes, int64_t record_bytes)
     : file_(folder) {
   PFC_CHECK(record_bytes > 0);
-  const auto alignment = static_cast<int64_t>(file_.alignment());
-  stride_ = (record_bytes + alignment - 1) / alignment * alignment;
+  stride_ = aligned_record_bytes(record_bytes, file_.alignment());
   rows_ = file_bytes / stride_;
   PFC_CHECK(rows_ > 0, "a file of {} bytes for rows of {}", file_bytes, stride_);
   file_.grow(rows_ * stride_);

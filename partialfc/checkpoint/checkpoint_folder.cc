@@ -27,15 +27,6 @@ fs::path aside(const fs::path& run_folder, int64_t step, const char* suffix) {
   return run_folder / fmt::format(".{}{}", checkpoint_name(step), suffix);
 }
 
-// The step that a folder's name states; none where it is not a checkpoint's name.
-std::optional<int64_t> step_of(const std::string& name) {
-  int64_t step = -1;
-  if (!name.starts_with(kPrefix)) return {};
-  const auto [end, error] = std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), step);
-  if (error != std::errc() || step < 0 || name != checkpoint_name(step)) return {};
-  return step;
-}
-
 std::vector<std::string> names_in(const fs::path& folder) {
   std::vector<std::string> names;
   std::error_code code;
@@ -49,7 +40,7 @@ std::vector<std::string> names_in(const fs::path& folder) {
 std::vector<int64_t> steps_in(const fs::path& run_folder) {
   std::vector<int64_t> steps;
   for (const std::string& name : names_in(run_folder))
-    if (const auto step = step_of(name)) steps.push_back(*step);
+    if (const auto named = parse_checkpoint_name(name); named && !named->aside) steps.push_back(named->step);
   std::ranges::sort(steps, std::greater());
   return steps;
 }
@@ -68,7 +59,7 @@ void remove_folder(const fs::path& folder) {
 
 void remove_leftovers(const fs::path& run_folder) {
   for (const std::string& name : names_in(run_folder))
-    if (name.starts_with(fmt::format(".{}", kPrefix)) && (name.ends_with(".part") || name.ends_with(".old")))
+    if (const auto named = parse_checkpoint_name(name); named && named->aside)
       remove_folder(run_folder / name);
 }
 
@@ -121,6 +112,17 @@ std::vector<int64_t> steps_of_first_rank(const fs::path& run_folder, Communicato
 }  // namespace
 
 std::string checkpoint_name(int64_t step) { return fmt::format("{}{:08}", kPrefix, step); }
+
+std::optional<CheckpointName> parse_checkpoint_name(std::string_view name) {
+  CheckpointName parsed{.aside =
+                            name.starts_with('.') && (name.ends_with(".part") || name.ends_with(".old"))};
+  if (parsed.aside) name = name.substr(1, name.rfind('.') - 1);
+  if (!name.starts_with(kPrefix)) return {};
+  const auto [end, error] =
+      std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), parsed.step);
+  if (error != std::errc() || parsed.step < 0 || name != checkpoint_name(parsed.step)) return {};
+  return parsed;
+}
 
 CheckpointWriter::CheckpointWriter(fs::path run_folder, int64_t step)
     : run_folder_(std::move(run_folder)), step_(step), part_(aside(run_folder_, step, ".part")) {

@@ -32,6 +32,13 @@ namespace partialfc {
 
 std::string checkpoint_name(int64_t step);  // "step-00012000"
 
+// What a name in a run's folder says of checkpoints: none where it is no checkpoint's, nor of one being written or removed.
+struct CheckpointName {
+  int64_t step = 0;
+  bool aside = false;  // .step-….part or .step-….old: left by a crash, if nobody is at it
+};
+std::optional<CheckpointName> parse_checkpoint_name(std::string_view name);
+
 class CheckpointWriter {
  public:
   CheckpointWriter(std::filesystem::path run_folder, int64_t step);

@@ -98,7 +98,7 @@ Communicator::Options options_for(const std::string& mode) {
   if (mode == "freeze") return {.timeout = seconds(300), .heartbeat = seconds(2)};
   if (mode == "desert" || mode == "slow")
     return {.timeout = seconds(300), .heartbeat = seconds(2), .on_long_wait = say, .on_lost = die};
-  return {.timeout = seconds(mode == "throw" || mode == "leave" || mode == "die" ? 300 : 1)};
+  return {.timeout = seconds(mode == "throw" || mode == "leave" || mode == "die" ? 300 : 3)};
 }
 
 }  // namespace

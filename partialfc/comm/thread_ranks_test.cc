@@ -115,9 +115,9 @@ TEST(ThreadRanks, ATimeoutNamesOperationNumberAndLateRanks) {
       throw;
     }
   };
-  const std::string message = thrown<TimeoutError>(3, body, {milliseconds(100)});
+  const std::string message = thrown<TimeoutError>(3, body, {milliseconds(1000)});
   expect_contains(message,
-                  "waits for all_reduce(sum) of 64 float32 (#2 of channel head): not finished after 0.1 s: "
+                  "waits for all_reduce(sum) of 64 float32 (#2 of channel head): not finished after 1 s: "
                   "rank 1 has not started it: its last was barrier (#1)");
 }
 
@@ -139,13 +139,16 @@ TEST(ThreadRanks, ARankWhoseRequestIsDroppedAfterATimeoutCanGoOn) {
 
 using Start = std::function<Request(Communicator&, std::vector<float>&)>;
 
-// Rank 0 and the others call different things.
+// Rank 0 and then the others call different things.
 std::string mismatch(const Start& one, const Start& other) {
+  std::atomic<bool> called = false;
   return thrown<InternalError>(3, [&](Communicator& c) {
     c.barrier().wait();
-    if (c.rank() != 0) std::this_thread::sleep_for(milliseconds(20));
+    while (c.rank() != 0 && !called) std::this_thread::sleep_for(milliseconds(1));
     std::vector<float> values(6);
-    (c.rank() == 0 ? one : other)(c, values).wait();
+    Request request = (c.rank() == 0 ? one : other)(c, values);
+    if (c.rank() == 0) called = true;
+    request.wait();
   });
 }
 

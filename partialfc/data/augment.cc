@@ -17,8 +17,7 @@ double radians(double degrees) { return degrees * std::numbers::pi / 180; }
 // 1 ± amount.
 double factor(RandomStream& random, double amount) { return 1 + random.uniform(-amount, amount); }
 
-// Scale, shear along x and rotation of the image; the map goes from the result back to it, so all
-// are inverted.
+// Scale, shear along x and rotation of the image; the map goes from the result back to it, so all are inverted.
 AffineMap draw_affine(const AugmentOptions& options, RandomStream& random) {
   const double angle = radians(random.uniform(-options.rotate, options.rotate));
   const double shear = std::tan(radians(random.uniform(-options.shear, options.shear)));

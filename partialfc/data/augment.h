@@ -1,6 +1,5 @@
-// Random changes to training images. What happens to an image is a function of the RandomStream
-// handed in, and of nothing else. The options below are applied in their order here; each is off at
-// its default.
+// Random changes to training images. What happens to an image is a function of the RandomStream handed in, and of
+// nothing else. The options below are applied in their order here; each is off at its default.
 #pragma once
 
 #include <cstdint>

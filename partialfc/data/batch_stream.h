@@ -16,8 +16,7 @@ struct Batch {
   std::vector<int64_t> labels;  // (count), −1 where the image was skipped: its pixels are zero
 };
 
-// Options of every stream. Ranks that agree on all but `rank` share out the same global batches,
-// whatever their number.
+// Options of every stream. Ranks that agree on all but `rank` share out the same global batches, whatever their number.
 struct StreamOptions {
   int height = 112;
   int width = 112;
@@ -39,8 +38,8 @@ class BatchStream {
  public:
   virtual ~BatchStream() = default;
 
-  // Fills `batch` with the next rows, without end: one epoch follows the other. Hand in the same
-  // object each time: its memory is used again.
+  // Fills `batch` with the next rows, without end: one epoch follows the other. Hand in the same object each time: its
+  // memory is used again.
   virtual void next(Batch& batch) = 0;
   // Seconds spent waiting in next(), all together: the time that training lost to input.
   virtual double wait_seconds() const = 0;

@@ -1,10 +1,8 @@
-// Images of a folder tree: a folder that holds images is a class, named by its path below the root.
-// Classes are numbered in the order of their names, images ordered by file name (both byte by
-// byte).
+// Images of a folder tree: a folder that holds images is a class, named by its path below the root. Classes are
+// numbered in the order of their names, images ordered by file name (both byte by byte).
 //
-// Images are *.jpg, *.jpeg and *.png in any case. Names that begin with a dot and files of other
-// kinds (notes, lists) are passed over, but an image of a kind that cannot be decoded (*.webp,
-// *.bmp, …) is an Error. Links are followed.
+// Images are *.jpg, *.jpeg and *.png in any case. Names that begin with a dot and files of other kinds (notes, lists)
+// are passed over, but an image of a kind that cannot be decoded (*.webp, *.bmp, …) is an Error. Links are followed.
 #pragma once
 
 #include <filesystem>

@@ -43,9 +43,8 @@ std::unique_ptr<ImageSource> open_image_source(const fs::path& path) {
   if (fs::is_directory(path, ignored)) return std::make_unique<FolderSource>(path);
   if (fs::exists(path, ignored)) return std::make_unique<ListSource>(path);
   fail(
-      "{}: no images there: looked for a .rec file, a folder with a .rec file or with one folder a "
-      "class, a "
-      ".lst or text list, and for {}.rec",
+      "{}: no images there: looked for a .rec file, a folder with a .rec file or with one folder a class, "
+      "a .lst or text list, and for {}.rec",
       path.string(), path.string());
 }
 

@@ -10,13 +10,19 @@
 
 #include "partialfc/base/error.h"
 #include "partialfc/base/parallel.h"
+#include "partialfc/data/skip_report.h"
 
 namespace partialfc {
 
-// One image that cannot be had. Its message begins with the image's describe().
+// One image that cannot be had, or whose label is no class number. Its message begins with the image's describe().
 class SampleError : public Error {
  public:
-  using Error::Error;
+  explicit SampleError(const std::string& message, SkipKind kind = SkipKind::kUnreadable)
+      : Error(message), kind_(kind) {}
+  SkipKind kind() const { return kind_; }
+
+ private:
+  SkipKind kind_;
 };
 
 struct EncodedImage {
@@ -54,8 +60,8 @@ class ImageSource {
 //   a .rec file, or a folder that holds train.rec or a single .rec   → RecordSource (record_source.h)
 //   any other folder                                                 → FolderSource (folder_source.h)
 //   any other file: .lst, or lines "path label"                      → ListSource (list_source.h)
-// A missing ".rec" may be left out of the path. Error where nothing fits says what was looked for;
-// a set without images is an Error too.
+// A missing ".rec" may be left out of the path. Error where nothing fits says what was looked for; a set without images
+// is an Error too.
 std::unique_ptr<ImageSource> open_image_source(const std::filesystem::path& path);
 
 // The .rec file that open_image_source() would open; empty where it would open something else or fail.

@@ -28,8 +28,8 @@ struct ErrorManager {
   std::longjmp(manager->trap.place, 1);
 }
 
-// libjpeg only warns where data are missing or corrupt, and fills in gray. Those warnings are
-// errors here; the rest (stray bytes between markers, versions) do no harm to the pixels.
+// libjpeg only warns where data are missing or corrupt, and fills in gray. Those warnings are errors here; the rest
+// (stray bytes between markers, versions) do no harm to the pixels.
 void judge_message(j_common_ptr info, int level) {
   if (level >= 0) return;  // a trace
   switch (info->err->msg_code) {

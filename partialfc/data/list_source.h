@@ -1,12 +1,10 @@
 // Images named by a list:
 //
-//   *.lst              lines "key \t label \t … \t path" (im2rec's); of several labels the first is
-//   used any other name     lines "path label", separated by spaces or a tab; the path may hold
-//   spaces
+//   *.lst              lines "key \t label \t … \t path" (im2rec's); of several labels the first is used
+//   any other name     lines "path label", separated by spaces or a tab; the path may hold spaces
 //
-// Paths are relative to the list's folder. Labels are whole numbers from 0; the number of classes
-// is the largest + 1, at most kMaxListClasses. Empty lines are passed over; any other line that does not fit is an Error
-// that names it.
+// Paths are relative to the list's folder. Labels are whole numbers from 0; the number of classes is the largest + 1,
+// at most kMaxListClasses. Empty lines are passed over; any other line that does not fit is an Error that names it.
 #pragma once
 
 #include <filesystem>

@@ -166,6 +166,7 @@ std::optional<Loader::Skip> Loader::make_row(Batch& batch, int64_t row) const {
     batch.labels[row] = encoded.label;
     return std::nullopt;
   } catch (const SampleError& error) {
+    stage = error.kind();
     reason = error.what();
   } catch (const Error& error) {
     reason = fmt::format("{}: {}", source_->describe(sample), error.what());

@@ -1,9 +1,8 @@
-// Batches from an ImageSource: threads read, decode, resize and augment images ahead of the train
-// loop.
+// Batches from an ImageSource: threads read, decode, resize and augment images ahead of the train loop.
 //
-// Row i of the global batch at position p is the sample that SampleOrder gives for p + i, augmented
-// by a stream of (seed, epoch, sample). So rows depend on neither threads nor timing nor the number
-// of ranks, and a run resumes at any position. Memory: `prefetch` batches.
+// Row i of the global batch at position p is the sample that SampleOrder gives for p + i, augmented by a stream of
+// (seed, epoch, sample). So rows depend on neither threads nor timing nor the number of ranks, and a run resumes at any
+// position. Memory: `prefetch` batches.
 #pragma once
 
 #include <atomic>

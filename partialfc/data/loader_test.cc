@@ -3,10 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <map>
 
 #include "partialfc/data/image_codec.h"
-#include "partialfc/data/synthetic_stream.h"
+#include "partialfc/data/record_source.h"
 #include "partialfc/data/test_files.h"
 
 namespace partialfc {
@@ -174,6 +175,26 @@ TEST(Loader, SkippedImagesAreCountedByKindAndNamed) {
   for (int row = 0; row < 10; ++row) EXPECT_EQ(batch.pixels[row * 20], row + 10);
 }
 
+// Of a .rec: fractions, what float32 cannot tell from its neighbours, and what is no number at all.
+TEST(Loader, LabelsThatAreNoClassNumbersAreCountedAsBadLabels) {
+  const ScratchFolder folder;
+  RecordWriter writer(folder / "train.rec", folder / "train.idx");
+  const std::vector<std::byte> image = encode_png(Image(4, 5, 1, 7));
+  uint64_t key = 0;
+  for (const float label : {0.0f, 0.5f, 1e20f, NAN})
+    writer.write(key++, build_image_record({.labels = {label}, .image = image}));
+  writer.close();
+  LoaderOptions options = options_for(4);
+  options.shuffle = false;
+  Loader loader(std::make_shared<RecordSource>(folder / "train.rec"), options);
+  Batch batch;
+  loader.next(batch);
+  EXPECT_EQ(batch.labels, (std::vector<int64_t>{0, -1, -1, -1}));
+  EXPECT_EQ(loader.skipped().skipped(SkipKind::kBadLabel), 3);
+  EXPECT_EQ(loader.skipped().skipped(), 3);
+  EXPECT_THAT(loader.skipped().examples()[0], HasSubstr("train.rec, key 1: label 0.5 is not a class number"));
+}
+
 TEST(Loader, TooManySkippedImagesAreAnError) {
   const auto source = std::make_shared<NumberedImages>(200);
   for (int64_t i = 50; i < 151; ++i) source->set_broken(i, "cannot open");
@@ -253,40 +274,6 @@ TEST(Loader, BadOptionsAreRefused) {
   EXPECT_ERROR(open([](auto& o) { o.stream.width = 0; }), "4 × 0 pixels");
   EXPECT_ERROR(open([](auto& o) { o.stream.global_batch = 0; }), "global batch of 0");
   EXPECT_ERROR(open([](auto& o) { o.augment.mirror = 2; }), "mirror is 2");
-}
-
-TEST(SyntheticStream, SharesOutTheSameRowsWhateverTheRanks) {
-  StreamOptions options{.height = 3, .width = 2, .channels = 3, .global_batch = 7, .seed = 9};
-  options.start_position = 21;
-  Batch whole, batch;
-  SyntheticStream single(options, 100);
-  single.next(whole);
-  ASSERT_EQ(whole.count, 7);
-  EXPECT_EQ(whole.position, 21);
-  EXPECT_EQ(whole.pixels.size(), 7u * 18);
-  std::vector<int64_t> labels;
-  std::vector<uint8_t> pixels;
-  options.world_size = 3;
-  for (options.rank = 0; options.rank < 3; ++options.rank) {
-    SyntheticStream(options, 100).next(batch);
-    labels.insert(labels.end(), batch.labels.begin(), batch.labels.end());
-    pixels.insert(pixels.end(), batch.pixels.begin(), batch.pixels.end());
-  }
-  EXPECT_EQ(labels, whole.labels);
-  EXPECT_EQ(pixels, whole.pixels);
-  single.next(batch);
-  EXPECT_EQ(batch.position, 28);
-  EXPECT_EQ(batch.labels, whole.labels);
-  EXPECT_EQ(single.skipped().seen(), 14);
-}
-
-TEST(SyntheticStream, LabelsAreUniform) {
-  StreamOptions options{.height = 1, .width = 1, .channels = 1, .global_batch = 10000};
-  SyntheticStream stream(options, 4);
-  Batch batch;
-  stream.next(batch);
-  for (int64_t label = 0; label < 4; ++label)
-    EXPECT_NEAR(std::count(batch.labels.begin(), batch.labels.end(), label), 2500, 5 * 43.3);
 }
 
 }  // namespace

@@ -59,6 +59,7 @@ Packed pack_one(const ImageSource& source, int64_t index, const PackOptions& opt
                                          .id = static_cast<uint64_t>(index),
                                          .image = encoded.bytes});
   } catch (const SampleError& error) {
+    packed.skip_kind = error.kind();
     packed.skip_reason = error.what();
   } catch (const Error& error) {
     packed.skip_reason = fmt::format("{}: {}", source.describe(index), error.what());

@@ -101,6 +101,18 @@ TEST_F(PackImages, BadImagesAreLeftOutAndReported) {
   EXPECT_EQ(RecordSource(folder_ / "out/train.rec").size(), 299);
 }
 
+TEST_F(PackImages, ALabelThatIsNoClassNumberIsCountedAsABadLabel) {
+  create_folders(folder_ / "set");
+  RecordWriter writer(folder_ / "set/train.rec", folder_ / "set/train.idx");
+  const std::vector<std::byte> image = encode_png(Image(6, 8, 1, 7));
+  for (const uint64_t key : {0, 1})
+    writer.write(key, build_image_record({.labels = {key == 0 ? 0.0f : 0.5f}, .image = image}));
+  writer.close();
+  const SkipReport report = pack_images(RecordSource(folder_ / "set/train.rec"), folder_ / "out/train", {});
+  EXPECT_EQ(report.skipped(SkipKind::kBadLabel), 1);
+  EXPECT_EQ(report.skipped(), 1);
+}
+
 TEST_F(PackImages, AFailureLeavesTheOldSetAlone) {
   pack_images(source(), folder_ / "out/train", {});
   const std::string before = read_text_file(folder_ / "out/train.rec");

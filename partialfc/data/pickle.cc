@@ -284,8 +284,7 @@ std::vector<std::byte>& PickleStore::add_bytes(size_t count) {
   return decoded_.emplace_back(count);
 }
 
-// Text of protocol 0 may double as UTF-8 and is then encoded once: no sound pickle needs more than
-// 4 times its size.
+// Text of protocol 0 may double as UTF-8 and is then encoded once: no sound pickle needs more than 4 times its size.
 Pickle::Pickle(std::vector<std::byte> contents)
     : contents_(std::move(contents)), store_(4 * contents_.size()) {
   Machine machine(contents_, store_);

@@ -1,11 +1,9 @@
-// Reads the small part of Python's pickle format (protocols 0 to 5) that data files are made of:
-// None, truth values, whole numbers, bytes, text, lists, tuples, and numpy arrays, types and
-// scalars of truth values and whole numbers.
+// Reads the small part of Python's pickle format (protocols 0 to 5) that data files are made of: None, truth values,
+// whole numbers, bytes, text, lists, tuples, and numpy arrays, types and scalars of truth values and whole numbers.
 //
-// A pickle is a program for a stack machine, and in Python it can call anything. This machine calls
-// nothing: it knows a handful of names (pickle_calls.h) and refuses every other, by name, as it
-// refuses every other opcode. It does not recurse, and takes memory in proportion to the file's
-// size.
+// A pickle is a program for a stack machine, and in Python it can call anything. This machine calls nothing: it knows a
+// handful of names (pickle_calls.h) and refuses every other, by name, as it refuses every other opcode. It does not
+// recurse, and takes memory in proportion to the file's size.
 #pragma once
 
 #include <cstddef>
@@ -45,8 +43,7 @@ class PickleStore {
  public:
   explicit PickleStore(size_t max_decoded) : decoded_left_(max_decoded) {}
   PickleValue* add(PickleValue value);
-  // Memory for `bytes` that are not in the file as they are; Error when it is more than the file
-  // can mean.
+  // Memory for `bytes` that are not in the file as they are; Error when it is more than the file can mean.
   std::vector<std::byte>& add_bytes(size_t count);
 
  private:

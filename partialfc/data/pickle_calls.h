@@ -1,5 +1,4 @@
-// The names that pickle.h's machine knows, and what it does in place of calling them. Private to
-// pickle.cc.
+// The names that pickle.h's machine knows, and what it does in place of calling them. Private to pickle.cc.
 #pragma once
 
 #include <string_view>
@@ -8,8 +7,7 @@
 
 namespace partialfc {
 
-// The value of kind kGlobal for module.name; Error "refuses module.name" for any name but those of
-// the table.
+// The value of kind kGlobal for module.name; Error "refuses module.name" for any name but those of the table.
 PickleValue find_global(std::string_view module, std::string_view name);
 
 // What `global` gives for `arguments`, as Python and numpy would.

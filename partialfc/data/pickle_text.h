@@ -9,8 +9,8 @@
 
 namespace partialfc {
 
-// The text of Python 3 (and the unicode of Python 2): Latin-1, and \uXXXX or \UXXXXXXXX → UTF-8.
-// Characters above U+00FF are refused.
+// The text of Python 3 (and the unicode of Python 2): Latin-1, and \uXXXX or \UXXXXXXXX → UTF-8. Characters above
+// U+00FF are refused.
 std::span<const std::byte> unescape_unicode(PickleStore& store, std::string_view line);
 
 // The str of Python 2, in quotes, with \xXX and the like → its bytes.

@@ -46,8 +46,7 @@ void read_bytes(png_structp png, png_bytep out, size_t count) {
   reader->rest = reader->rest.subspan(count);
 }
 
-// Appends to a vector whose capacity the caller has reserved; a jump out of here must not skip a
-// destructor.
+// Appends to a vector whose capacity the caller has reserved; a jump out of here must not skip a destructor.
 void write_bytes(png_structp png, png_bytep bytes, size_t count) {
   auto& out = static_cast<PngWriter*>(png_get_io_ptr(png))->out;
   const auto* begin = reinterpret_cast<const std::byte*>(bytes);
@@ -66,8 +65,7 @@ uint8_t over_white(uint8_t value, uint8_t alpha) {
   return static_cast<uint8_t>((value * alpha + 255 * (255 - alpha) + 127) / 255);
 }
 
-// pixels (count, samples) with samples = 1 gray, 2 gray + alpha, 3 RGB, 4 RGB + alpha → out (count,
-// channels).
+// pixels (count, samples) with samples = 1 gray, 2 gray + alpha, 3 RGB, 4 RGB + alpha → out (count, channels).
 void convert(const uint8_t* pixels, int samples, uint8_t* out, int channels, size_t count) {
   const int colours = samples >= 3 ? 3 : 1;
   for (size_t i = 0; i < count; ++i, pixels += samples, out += channels) {

@@ -180,17 +180,16 @@ std::string RamCache::lack_of_room(uint64_t bytes) const {
   const uint64_t room = room_in(folder_);
   if (bytes > room)
     return fmt::format(
-        "a copy takes {:.3f} GB, and {} has room for {:.3f} GB: enlarge it (mount -o remount,size=…), drop "
-        "what "
-        "`partialfc cache list` shows, name another folder, or read from the disk (data.cache = \"none\")",
+        "a copy takes {:.3f} GB, and {} has room for {:.3f} GB: "
+        "enlarge it (mount -o remount,size=…), drop what `partialfc cache list` shows, name another folder, "
+        "or read from the disk (data.cache = \"none\")",
         gigabytes(bytes), folder_.parent_path().string(), gigabytes(room));
   if (!is_in_memory(folder_)) return {};
   const auto available = static_cast<uint64_t>(available_memory());
   if (bytes > available / 10 * 9)
     return fmt::format(
         "a copy takes {:.3f} GB of memory, and {:.3f} GB are available, of which a tenth is left to the run: "
-        "free "
-        "memory, drop what `partialfc cache list` shows, or read from the disk (data.cache = \"none\")",
+        "free memory, drop what `partialfc cache list` shows, or read from the disk (data.cache = \"none\")",
         gigabytes(bytes), gigabytes(available));
   return {};
 }

@@ -33,10 +33,8 @@ uint64_t read_record(const InputFile& file, uint64_t offset, ReadWindow& window,
                      std::vector<std::byte>& payload) {
   const auto check_room = [&](uint64_t place, uint64_t count) {
     if (place > file.size() || count > file.size() - place)
-      fail(
-          "{}: the record at offset {} needs {} bytes at offset {}, but the file has {}; it is cut "
-          "short",
-          file.path().string(), offset, count, place, file.size());
+      fail("{}: the record at offset {} needs {} bytes at offset {}, but the file has {}; it is cut short",
+           file.path().string(), offset, count, place, file.size());
   };
   payload.clear();
   for (uint64_t place = offset;;) {
@@ -45,8 +43,8 @@ uint64_t read_record(const InputFile& file, uint64_t offset, ReadWindow& window,
     const uint32_t magic = read_u32(header.data());
     if (magic != kRecordMagic)
       fail(
-          "{}: no record at offset {}: found {:#010x} in place of the magic {:#010x}; the file is "
-          "damaged or the offset is another file's",
+          "{}: no record at offset {}: found {:#010x} in place of the magic {:#010x}; "
+          "the file is damaged or the offset is another file's",
           file.path().string(), place, magic, kRecordMagic);
     const uint32_t kind = read_u32(header.data() + 4) >> kLengthBits;
     const uint32_t length = read_u32(header.data() + 4) & kMaxLength;

@@ -3,9 +3,8 @@
 //   part:   uint32 magic 0xced7230a, uint32 kind << 29 | length, `length` bytes, zeros up to a
 //   multiple of 4 kind:   0 the whole payload, 1 its first part, 2 a middle part, 3 its last part
 //
-// A payload that holds the magic at a multiple of 4 is split there: the four bytes are left out,
-// and a reader puts them back between the parts. All numbers are little-endian. An index (.idx) is
-// a text file of lines "key \t offset".
+// A payload that holds the magic at a multiple of 4 is split there: the four bytes are left out, and a reader puts them
+// back between the parts. All numbers are little-endian. An index (.idx) is a text file of lines "key \t offset".
 #pragma once
 
 #include <cstddef>
@@ -36,8 +35,7 @@ class ReadWindow {
   std::vector<std::byte> bytes_;
 };
 
-// Damage (wrong magic, parts out of order, a record past the end of the file) is an Error that
-// names file and offset.
+// Damage (wrong magic, parts out of order, a record past the end of the file) is an Error that names file and offset.
 class RecordReader {
  public:
   explicit RecordReader(std::filesystem::path path);
@@ -53,8 +51,7 @@ class RecordReader {
   // Reads the bytes `first` … `last` − 1 forward, for the system to keep. Error where the disk fails.
   void read_ahead(uint64_t first, uint64_t last) const;
 
-  // One record after the other: offset() is where the next one begins; next() is false at the end
-  // of the file.
+  // One record after the other: offset() is where the next one begins; next() is false at the end of the file.
   uint64_t offset() const { return offset_; }
   bool next(std::vector<std::byte>& payload);
 
@@ -64,8 +61,7 @@ class RecordReader {
   ReadWindow window_;
 };
 
-// Writes `rec`, and the index `idx` where a path is given. Both appear when close() is called;
-// without it neither does.
+// Writes `rec`, and the index `idx` where a path is given. Both appear when close() is called; without it neither does.
 class RecordWriter {
  public:
   explicit RecordWriter(std::filesystem::path rec, std::filesystem::path idx = {});

@@ -42,10 +42,8 @@ RecordSource::RecordSource(const fs::path& rec) : reader_(rec) {
   else
     num_classes_ = identities > 0 ? identities : largest_label() + 1;
   if (num_classes_ > kMaxRecordClasses)
-    fail(
-        "{}: {} classes, but the float32 labels of a .rec file tell at most {} apart; use a list "
-        "(.lst)",
-        rec.string(), num_classes_, kMaxRecordClasses);
+    fail("{}: {} classes, but the float32 labels of a .rec file tell at most {} apart; use a list (.lst)",
+         rec.string(), num_classes_, kMaxRecordClasses);
   const fs::path names = sibling(rec, ".classes.txt");
   if (fs::exists(names)) load_class_names(names);
 }
@@ -55,8 +53,8 @@ std::vector<IndexEntry> RecordSource::load_index(const fs::path& idx) const {
   for (const IndexEntry& entry : entries)
     if (entry.offset >= reader_.file_size())
       fail(
-          "{}: key {} is at offset {}, but {} has {} bytes; the index is another file's or the "
-          ".rec is cut short",
+          "{}: key {} is at offset {}, but {} has {} bytes; "
+          "the index is another file's or the .rec is cut short",
           idx.string(), entry.key, entry.offset, reader_.path().string(), reader_.file_size());
   return entries;
 }
@@ -141,7 +139,8 @@ EncodedImage RecordSource::read(int64_t index) const {
   Loaded loaded = load(images_[index], std::min<uint64_t>(length, kMostAtOnce));
   const float label = loaded.record.labels[0];
   if (!is_class_number(label))
-    throw SampleError(fmt::format("{}: label {} is not a class number", describe(index), label));
+    throw SampleError(fmt::format("{}: label {} is not a class number", describe(index), label),
+                      SkipKind::kBadLabel);
   if (loaded.record.image.empty())
     throw SampleError(fmt::format("{}: the record holds no image", describe(index)));
   loaded.payload.erase(loaded.payload.begin(), loaded.payload.end() - loaded.record.image.size());

@@ -1,15 +1,13 @@
 // Images of a RecordIO file, in one of two layouts:
 //
 //   plain (im2rec)   every record is an image
-//   InsightFace      record 0 is a header without image and with labels (a, b): images have keys 1
-//   … a − 1, and keys
-//                    a … b − 1 are identities, whose records hold a range of image keys and no
-//                    image
+//   InsightFace      record 0 is a header without image and with labels (a, b): images have keys 1 … a − 1, and keys
+//                    a … b − 1 are identities, whose records hold a range of image keys and no image
 //
-// Beside NAME.rec: NAME.idx (without it the whole .rec is scanned), `property` (num_classes;
-// without it the number of identities, and without those the largest label + 1, for which every
-// record is read), NAME.classes.txt (lines "label \t name"). A label is the first of its record's
-// labels. Images are numbered as they lie in the file, so that whoever takes them in turn reads forward.
+// Beside NAME.rec: NAME.idx (without it the whole .rec is scanned), `property` (num_classes; without it the number of
+// identities, and without those the largest label + 1, for which every record is read), NAME.classes.txt
+// (lines "label \t name"). A label is the first of its record's labels. Images are numbered as they lie in the file,
+// so that whoever takes them in turn reads forward.
 #pragma once
 
 #include <filesystem>
@@ -23,8 +21,7 @@
 
 namespace partialfc {
 
-// Labels are float32 in this format: with more classes than this, neighbours could not be told
-// apart.
+// Labels are float32 in this format: with more classes than this, neighbours could not be told apart.
 inline constexpr int64_t kMaxRecordClasses = int64_t{1} << 24;
 
 class RecordSource : public ImageSource {

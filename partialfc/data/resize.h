@@ -1,5 +1,5 @@
-// Resizing: bilinear when enlarging; when shrinking, the triangle widens with the factor, so that
-// each result is a weighted mean over all the pixels it stands for (antialiased).
+// Resizing: bilinear when enlarging; when shrinking, the triangle widens with the factor, so that each result is a
+// weighted mean over all the pixels it stands for (antialiased).
 //
 //   out(i) = Σ_j w_ij in(j),   w_ij ∝ max(0, 1 − |(j + ½) − (i + ½)·f| / max(f, 1)),   f = size in
 //   / size out

@@ -1,9 +1,9 @@
 // The order of training: which sample stands at which position.
 //
-// A position p counts samples since training began, over all ranks; its epoch is p / size. Each
-// epoch is a permutation of its own, a function of (seed, epoch) in O(1) memory: of all samples, or,
-// to read a file forward, of shards and of the samples in a window of them (shard_order.h). Positions
-// know no rank and no batch, so that a run may be resumed with other numbers of both.
+// A position p counts samples since training began, over all ranks; its epoch is p / size. Each epoch is a permutation
+// of its own, a function of (seed, epoch) in O(1) memory: of all samples, or, to read a file forward, of shards and of
+// the samples in a window of them (shard_order.h). Positions know no rank and no batch, so that a run may be resumed
+// with other numbers of both.
 #pragma once
 
 #include <cstdint>

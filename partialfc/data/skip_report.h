@@ -1,5 +1,4 @@
-// Images that could not be used: counted by kind, the first few kept with file and reason, and too
-// many refused.
+// Images that could not be used: counted by kind, the first few kept with file and reason, and too many refused.
 #pragma once
 
 #include <array>
@@ -26,8 +25,7 @@ class SkipReport {
 
   // "3 of 200 images skipped: 1 unreadable, …", then one line an example.
   std::string summary() const;
-  // Error with the summary, where more than max(kAlwaysAllowed, max_share · seen) images were
-  // skipped.
+  // Error with the summary, where more than max(kAlwaysAllowed, max_share · seen) images were skipped.
   void check(double max_share) const;
 
  private:

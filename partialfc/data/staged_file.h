@@ -1,5 +1,5 @@
-// A file written aside, as PATH.part, and renamed into place when it is complete: readers see the
-// old file or the whole new one, never a part. Without commit() nothing is left behind.
+// A file written aside, as PATH.part, and renamed into place when it is complete: readers see the old file or the whole
+// new one, never a part. Without commit() nothing is left behind.
 #pragma once
 
 #include <filesystem>

@@ -1,5 +1,5 @@
-// Random pixels and uniform labels, made once and handed out again and again, with no I/O: to
-// measure speed without the input, and to try 100 million classes without having them.
+// Random pixels and uniform labels, made once and handed out again and again, with no I/O: to measure speed without the
+// input, and to try 100 million classes without having them.
 #pragma once
 
 #include "partialfc/data/batch_stream.h"

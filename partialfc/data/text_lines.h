@@ -7,8 +7,8 @@
 
 namespace partialfc {
 
-// Calls visit(line_number, line) for each line, from 1, without its end ("\n" or "\r\n"). A file
-// that ends in a line end has no empty last line.
+// Calls visit(line_number, line) for each line, from 1, without its end ("\n" or "\r\n"). A file that ends in a line
+// end has no empty last line.
 template <class Visit>
 void for_each_line(std::string_view text, Visit&& visit) {
   for (int64_t number = 1; !text.empty(); ++number) {

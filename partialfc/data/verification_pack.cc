@@ -14,8 +14,7 @@ namespace {
 
 using Kind = PickleValue::Kind;
 
-// A pair may share its images with others; this bounds the memory that a small hostile file can ask
-// for.
+// A pair may share its images with others; this bounds the memory that a small hostile file can ask for.
 constexpr size_t kMaxGrowth = 64;
 
 std::vector<std::byte> to_image(const PickleValue& value, size_t index) {

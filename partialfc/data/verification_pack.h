@@ -1,10 +1,8 @@
-// Verification packs (.bin): a Python pickle of the pair (bins, issame), where bins is a list of
-// 2·P encoded images and issame a list of P truth values: images 2i and 2i + 1 show the same class
-// where same[i] is true.
+// Verification packs (.bin): a Python pickle of the pair (bins, issame), where bins is a list of 2·P encoded images and
+// issame a list of P truth values: images 2i and 2i + 1 show the same class where same[i] is true.
 //
-// Read: pickle protocols 0 to 5; an image is `bytes` or a one-dimensional numpy array of uint8,
-// issame a list or a numpy array. Nothing in the file is ever executed, see pickle.h. Written:
-// protocol 3, lists of bytes and bool.
+// Read: pickle protocols 0 to 5; an image is `bytes` or a one-dimensional numpy array of uint8, issame a list or a
+// numpy array. Nothing in the file is ever executed, see pickle.h. Written: protocol 3, lists of bytes and bool.
 #pragma once
 
 #include <cstddef>

@@ -67,17 +67,16 @@ void WindowReader::work(int rank) {
 ShardOptions shards_of(const ImageSource& source, int64_t shard_bytes, int64_t window_shards) {
   if (source.file_bytes() == 0)
     fail_usage(
-        "{}: the order \"shards\" reads one file forward, and these images are files of their own: make a "
-        ".rec file "
-        "of them with `partialfc pack`, or use the order \"full\"",
+        "{}: the order \"shards\" reads one file forward, and these images are files of their own: "
+        "make a .rec file of them with `partialfc pack`, or use the order \"full\"",
         source.describe(0));
   const uint64_t windows = std::min(
       source.file_bytes(), 2 * static_cast<uint64_t>(shard_bytes) * static_cast<uint64_t>(window_shards));
   const auto available = static_cast<uint64_t>(available_memory());
   if (windows > available)
     fail(
-        "two windows of {} shards of {:.3f} GB take {:.3f} GB, and {:.3f} GB of memory are available: make "
-        "data.window_shards or data.shard_megabytes smaller",
+        "two windows of {} shards of {:.3f} GB take {:.3f} GB, and {:.3f} GB of memory are available: "
+        "make data.window_shards or data.shard_megabytes smaller",
         window_shards, static_cast<double>(shard_bytes) * 1e-9, static_cast<double>(windows) * 1e-9,
         static_cast<double>(available) * 1e-9);
   const double image_bytes = static_cast<double>(source.file_bytes()) / static_cast<double>(source.size());

@@ -94,19 +94,15 @@ void check_coverage(const std::vector<TensorInfo>& tensors, uint64_t data_bytes,
   uint64_t end = 0;
   for (const TensorInfo& tensor : tensors) {
     if (tensor.begin < end)
-      fail(
-          "{}: tensor \"{}\" begins at byte {} of the data, inside the one before it, which ends "
-          "at {}",
-          path, tensor.name, tensor.begin, end);
+      fail("{}: tensor \"{}\" begins at byte {} of the data, inside the one before it, which ends at {}",
+           path, tensor.name, tensor.begin, end);
     if (tensor.begin > end)
       fail("{}: bytes {} to {} of the data, before tensor \"{}\", belong to no tensor", path, end,
            tensor.begin, tensor.name);
     end += tensor.bytes;
     if (end > data_bytes)
-      fail(
-          "{}: tensor \"{}\" ends at byte {} of the data, of which the file has {}; it is cut "
-          "short",
-          path, tensor.name, end, data_bytes);
+      fail("{}: tensor \"{}\" ends at byte {} of the data, of which the file has {}; it is cut short", path,
+           tensor.name, end, data_bytes);
   }
   if (end < data_bytes)
     fail("{}: {} bytes of data, its tensors have {}; it does not end where it should", path, data_bytes, end);

@@ -24,6 +24,14 @@ int unnamed_file() {
   return descriptor;
 }
 
+// As exec and spawn want them, a null at the end.
+std::vector<char*> pointers_to(const std::vector<std::string>& command) {
+  std::vector<char*> arguments;
+  for (const std::string& argument : command) arguments.push_back(const_cast<char*>(argument.c_str()));
+  arguments.push_back(nullptr);
+  return arguments;
+}
+
 std::string text_of(int descriptor) {
   std::string text(static_cast<size_t>(::lseek(descriptor, 0, SEEK_END)), '\0');
   size_t done = 0;
@@ -39,9 +47,7 @@ std::string text_of(int descriptor) {
 
 ChildProcess::ChildProcess(const std::vector<std::string>& command, const Options& options)
     : began_(std::chrono::steady_clock::now()) {
-  std::vector<char*> arguments;
-  for (const std::string& argument : command) arguments.push_back(const_cast<char*>(argument.c_str()));
-  arguments.push_back(nullptr);
+  std::vector<char*> arguments = pointers_to(command);
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
   if (options.capture) {
@@ -104,6 +110,11 @@ ChildResult ChildProcess::wait(std::chrono::seconds longest) {
   if (err_ >= 0) result.err = text_of(err_);
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
   return result;
+}
+
+void become_program(const std::vector<std::string>& command, const std::string& remedy) {
+  ::execvp(command[0].c_str(), pointers_to(command).data());
+  fail("{}: cannot start it: {}: {}", command[0], errno_text(errno), remedy);
 }
 
 }  // namespace partialfc

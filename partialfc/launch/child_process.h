@@ -44,4 +44,7 @@ class ChildProcess {
   pid_t id_ = -1;
 };
 
+// Goes on as that program, in this process: nothing after it runs. Throws Error with the remedy where it cannot be started.
+[[noreturn]] void become_program(const std::vector<std::string>& command, const std::string& remedy);
+
 }  // namespace partialfc

@@ -29,8 +29,8 @@ std::string parse_name(std::string_view name, std::string_view where) {
     fail_usage("{}: '{}' names a user: write the host alone, and its User in ~/.ssh/config", where, name);
   if (name.empty() || name.starts_with('-') || name.find_first_not_of(kNameLetters) != std::string_view::npos)
     fail_usage(
-        "{}: '{}' is no host name: letters, digits, '.', '-' and '_', and no '-' first; mpirun takes no IPv6 "
-        "address",
+        "{}: '{}' is no host name: letters, digits, '.', '-' and '_', and no '-' first; "
+        "mpirun takes no IPv6 address",
         where, name);
   return std::string(name);
 }
@@ -150,6 +150,13 @@ std::string host_list(const std::vector<Host>& hosts) {
   std::vector<std::string> words;
   for (const Host& host : hosts) words.push_back(fmt::format("{}:{}", host.name, host.slots));
   return fmt::format("{}", fmt::join(words, ","));
+}
+
+std::vector<std::string> other_hosts(const std::vector<Host>& hosts) {
+  std::vector<std::string> others;
+  for (const Host& host : hosts)
+    if (!is_this_host(host.name)) others.push_back(host.name);
+  return others;
 }
 
 bool is_this_host(const std::string& name) {

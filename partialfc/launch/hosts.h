@@ -33,6 +33,9 @@ int64_t slots_of(const std::vector<Host>& hosts);
 // "a:8,b:8"
 std::string host_list(const std::vector<Host>& hosts);
 
+// Names of those that are not this machine.
+std::vector<std::string> other_hosts(const std::vector<Host>& hosts);
+
 // Whether the name or address is this machine's: localhost, its host name, an address of one of its interfaces, or a name
 // that resolves to one; the last may ask a name server.
 bool is_this_host(const std::string& name);

@@ -83,8 +83,8 @@ std::string host_failure(const std::string& host, int port, const HostNeeds& nee
                          host, needs.folder);
     case kNoOpenMpi:
       return fmt::format(
-          "{}: orted of Open MPI is not found there: install it (Debian: openmpi-bin), or add it to PATH in "
-          "~/.bashrc",
+          "{}: orted of Open MPI is not found there: "
+          "install it (Debian: openmpi-bin), or add it to PATH in ~/.bashrc",
           host);
     case kNoProgram:
       return fmt::format("{}: {} is not found there: install it at the same place on all hosts", host,

@@ -62,9 +62,10 @@ std::vector<MemoryItem> head_memory(const TrainingShape& shape) {
   int64_t centers = rows * dim * size_of(shape.head_precision), states = centers * shape.optimizer.states();
   // In a file: beside a position's slot its slot's place and, in the file, its record's offset.
   const int64_t numbers = shape.store_bytes > 0 ? 3 : 1;
-  if (shape.store_bytes > 0 && centers + states > shape.store_bytes) {
-    centers = shape.store_bytes / (1 + shape.optimizer.states());
-    states = shape.store_bytes - centers;
+  if (shape.store_bytes > 0) {
+    const int64_t kept = std::min(shape.store_bytes, rows * shape.stored_record_bytes());
+    centers = kept / (1 + shape.optimizer.states());
+    states = kept - centers;
   }
   const int64_t sums = shape.threads * padded_to_tile(shape.global_batch) * padded_stride(dim) * kFloat;
   return {{"centers", centers},

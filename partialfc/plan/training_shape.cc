@@ -62,8 +62,8 @@ void TrainingShape::validate() const {
     fail_usage("{} ranks for {} classes: at most {} can share them", ranks, classes, blocks);
   if (global_batch < 2 * ranks * micro_batches)
     fail_usage(
-        "a global batch of {} cannot be shared by {} ranks x {} micro-batches, 2 images each: make it at "
-        "least {}",
+        "a global batch of {} cannot be shared by {} ranks x {} micro-batches, 2 images each: "
+        "make it at least {}",
         global_batch, ranks, micro_batches, 2 * ranks * micro_batches);
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "partialfc/base/precision.h"
+#include "partialfc/base/scratch_file.h"
 #include "partialfc/centers/center_store.h"
 #include "partialfc/head/partial_fc.h"
 #include "partialfc/models/graph.h"
@@ -23,8 +24,9 @@ struct TrainingShape {
   Precision head_precision = Precision::kFloat32, backbone_precision = Precision::kFloat32;
   OptimizerOptions optimizer;
   int64_t kept_bytes = PartialFCOptions{}.kept_bytes;
-  int64_t store_bytes = 0;    // what a rank keeps of centers that are in a file; 0: they are in memory
-  int64_t batches_ahead = 0;  // that the loader makes; 0: synthetic data
+  int64_t store_bytes = 0;       // what a rank keeps of centers that are in a file; 0: they are in memory
+  uint64_t store_alignment = 1;  // of records in that file (base/scratch_file.h)
+  int64_t batches_ahead = 0;     // that the loader makes; 0: synthetic data
   int64_t save_steps =
       0;  // over which a checkpoint's rows are copied while training goes on; 0: saved at its end
 
@@ -32,6 +34,8 @@ struct TrainingShape {
   RecordLayout record() const {
     return {.dim = dim(), .states = optimizer.states(), .precision = head_precision};
   }
+  // What a record takes where centers are in a file: there, and in what is kept of it.
+  int64_t stored_record_bytes() const { return aligned_record_bytes(record().bytes(), store_alignment); }
   int64_t rank_batch() const { return (global_batch + ranks - 1) / ranks; }
   int64_t micro_batch() const { return (rank_batch() + micro_batches - 1) / micro_batches; }
 

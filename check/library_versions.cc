@@ -1,0 +1,105 @@
+#include "check/library_versions.h"
+
+#include <cblas.h>
+#include <fmt/format.h>
+
+#include <oneapi/dnnl/dnnl.hpp>
+
+#include "partialfc/base/error.h"
+#include "partialfc/comm/mpi.h"
+#include "partialfc/launch/child_process.h"
+#include "trainer/torch_runtime.h"
+
+namespace partialfc {
+
+namespace {
+
+std::string last_word(const std::string& line) { return line.substr(line.rfind(' ') + 1); }
+
+void check_version(CheckList& list, const std::string& name, const std::string& built,
+                   const std::string& found) {
+  list.ok(name, found.starts_with(built) ? found : fmt::format("{}, built with {}", found, built));
+}
+
+std::string onednn_instruction_set() {
+  using dnnl::cpu_isa;
+  switch (dnnl::get_effective_cpu_isa()) {
+    case cpu_isa::sse41:
+      return "SSE4.1";
+    case cpu_isa::avx:
+      return "AVX";
+    case cpu_isa::avx2:
+      return "AVX2";
+    case cpu_isa::avx512_core:
+      return "AVX-512";
+    case cpu_isa::avx512_core_vnni:
+      return "AVX-512 VNNI";
+    case cpu_isa::avx512_core_bf16:
+      return "AVX-512 BF16";
+    case cpu_isa::avx512_core_amx:
+      return "AMX";
+    default:
+      return fmt::format("instruction set {}", static_cast<int>(dnnl::get_effective_cpu_isa()));
+  }
+}
+
+void check_blas_versions(CheckList& list) {
+  const dnnl_version_t* dnnl = dnnl_version();
+  check_version(
+      list, "oneDNN", fmt::format("{}.{}.{}", DNNL_VERSION_MAJOR, DNNL_VERSION_MINOR, DNNL_VERSION_PATCH),
+      fmt::format("{}.{}.{}, runs with {}", dnnl->major, dnnl->minor, dnnl->patch, onednn_instruction_set()));
+  // "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH …"
+  const std::string config = openblas_get_config(), built = OPENBLAS_VERSION;
+  const auto second_word = [](const std::string& text) {
+    const size_t begin = text.find("OpenBLAS ") + 9;
+    return text.substr(begin, text.find(' ', begin) - begin);
+  };
+  check_version(list, "OpenBLAS", second_word(built),
+                fmt::format("{}, kernels for {}", second_word(config), openblas_get_corename()));
+}
+
+void check_cuda_versions(CheckList& list, const CudaLibraries& cuda) {
+  const std::string nvcc = first_line_of({"sh", "-c", "nvcc --version | grep -o 'release [0-9.]*'"});
+  const auto add = [&](const std::string& name, const std::string& version) {
+    if (version.empty())
+      list.absent(name, "absent");
+    else
+      list.ok(name, fmt::format("{} {}", version, kNotUsed));
+  };
+  list.absent("CUDA", "absent: this version is built without it");
+  add("CUDA toolkit", nvcc.empty() ? "" : last_word(nvcc));
+  add("CUDA driver", cuda.driver);
+  add("CUDA runtime", cuda.runtime);
+  add("libtorch's CUDA", torch_versions().cuda);
+  add("NCCL", cuda.nccl);
+}
+
+}  // namespace
+
+void check_versions(CheckList& list, const CudaLibraries& cuda, const std::string& mpirun) {
+  list.begin_section("versions");
+  const TorchVersions torch = torch_versions();
+  list.ok("libtorch", fmt::format("built with {}, loaded {}", torch.built, torch.library));
+  const MpiVersions mpi = mpi_versions();
+  check_version(list, "Open MPI", mpi.built, mpi.found);
+  if (mpirun.empty())
+    list.absent("mpirun", "absent: install openmpi-bin to run on more than one rank");
+  else if (last_word(mpirun) == mpi.found)
+    list.ok("mpirun", mpi.found);
+  else
+    list.wrong("mpirun", fmt::format("'{}', but the library that ranks load is {}", mpirun, mpi.found),
+               "put the mpirun of that library first in PATH");
+  check_blas_versions(list);
+  check_cuda_versions(list, cuda);
+}
+
+std::string first_line_of(const std::vector<std::string>& command) {
+  try {
+    const ChildResult result = ChildProcess(command, {}).wait();
+    return result.exit_code == 0 ? result.out.substr(0, result.out.find('\n')) : "";
+  } catch (const Error&) {
+    return "";
+  }
+}
+
+}  // namespace partialfc

@@ -1,0 +1,184 @@
+#include "measure/gemm_floor.h"
+
+#include <cblas.h>
+#include <omp.h>
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+#include <oneapi/dnnl/dnnl.hpp>
+#include <thread>
+
+#include "partialfc/base/matrix.h"
+#include "partialfc/base/parallel.h"
+
+namespace partialfc {
+
+namespace {
+
+double seconds_of(const std::function<void()>& work) {
+  const auto start = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+void sgemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, const float* a,
+           const float* b, float beta, float* c) {
+  cblas_sgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans, transpose_b ? CblasTrans : CblasNoTrans,
+              m, n, k, 1, a, transpose_a ? m : k, b, transpose_b ? k : n, beta, c, n);
+}
+
+// c (m, n) = op(a) · op(b), by oneDNN's OpenMP threads; c is float32.
+class DnnlProduct {
+ public:
+  DnnlProduct(Precision precision, int threads, bool transpose_a, bool transpose_b, int64_t m, int64_t n,
+              int64_t k, void* a, void* b, float* c)
+      : threads_(threads), engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {
+    using Memory = dnnl::memory;
+    omp_set_num_threads(threads);
+    const auto type = precision == Precision::kFloat32 ? Memory::data_type::f32 : Memory::data_type::bf16;
+    const auto tag = [](bool transpose) {
+      return transpose ? Memory::format_tag::ba : Memory::format_tag::ab;
+    };
+    const Memory::desc a_desc({m, k}, type, tag(transpose_a)), b_desc({k, n}, type, tag(transpose_b)),
+        c_desc({m, n}, Memory::data_type::f32, tag(false));
+    matmul_ = dnnl::matmul({{a_desc, b_desc, c_desc}, engine_});
+    arguments_ = {{DNNL_ARG_SRC, Memory(a_desc, engine_, a)},
+                  {DNNL_ARG_WEIGHTS, Memory(b_desc, engine_, b)},
+                  {DNNL_ARG_DST, Memory(c_desc, engine_, c)}};
+  }
+
+  void run() {
+    omp_set_num_threads(threads_);
+    matmul_.execute(stream_, arguments_);
+    stream_.wait();
+  }
+
+ private:
+  int threads_;
+  dnnl::engine engine_;
+  dnnl::stream stream_;
+  dnnl::matmul matmul_;
+  std::unordered_map<int, dnnl::memory> arguments_;
+};
+
+}  // namespace
+
+struct GemmFloor::Operands {
+  explicit Operands(const GemmFloorOptions& o)
+      : n(o.batch), s(o.samples), d(o.dim), team(o.threads), is_float(o.precision == Precision::kFloat32) {
+    for (auto* input : {&x, &w, &e}) {
+      const int64_t size = input == &x ? n * d : input == &w ? s * d : n * s;
+      input->resize((size * size_of(o.precision) + 3) / 4);
+      fill(*input, size);
+    }
+    logits.resize(n * s);
+    u.resize(n * d);
+    gradient.resize(s * d);
+    if (is_float) partial_u.resize(n * d * o.threads);
+  }
+
+  // Values like those of normalized rows; neither zero nor denormal.
+  void fill(std::vector<float>& storage, int64_t size) {
+    team.for_each_part(0, size, [&](int, int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const float value = 0.001f * static_cast<float>(1 + i % 251);
+        if (is_float)
+          storage[i] = value;
+        else
+          reinterpret_cast<BFloat16*>(storage.data())[i] = to_bfloat16(value);
+      }
+    });
+  }
+
+  // task(thread, first, count) for each tile of `size` classes, a contiguous range of tiles a thread.
+  void for_each_tile(int64_t size, const std::function<void(int, int64_t, int64_t)>& task) {
+    openblas_set_num_threads(1);
+    team.for_each_part(0, (s + size - 1) / size, [&](int thread, int64_t begin, int64_t end) {
+      for (int64_t tile = begin; tile < end; ++tile)
+        task(thread, tile * size, std::min(size, s - tile * size));
+    });
+  }
+
+  // Each product by OpenBLAS on our threads. The tiles of logits and e are contiguous, one after the other.
+  void run_in_tiles(int product, int64_t size) {
+    if (product == 1) std::fill(partial_u.begin(), partial_u.end(), 0.0f);
+    for_each_tile(size, [&](int thread, int64_t first, int64_t count) {
+      if (product == 0) {
+        sgemm(false, true, n, count, d, x.data(), &w[first * d], 0, &logits[n * first]);
+      } else if (product == 1) {
+        sgemm(false, false, n, d, count, &e[n * first], &w[first * d], 1, &partial_u[thread * n * d]);
+      } else {
+        sgemm(true, false, count, d, n, &e[n * first], x.data(), 0, &gradient[first * d]);
+      }
+    });
+    if (product != 1) return;
+    team.for_each_part(0, n * d, [&](int, int64_t begin, int64_t end) {
+      std::copy(&partial_u[begin], &partial_u[end], &u[begin]);
+      for (int thread = 1; thread < team.size(); ++thread)
+        for (int64_t i = begin; i < end; ++i) u[i] += partial_u[thread * n * d + i];
+    });
+  }
+
+  void run_openblas(int product) {
+    openblas_set_num_threads(team.size());
+    if (product == 0) sgemm(false, true, n, s, d, x.data(), w.data(), 0, logits.data());
+    if (product == 1) sgemm(false, false, n, d, s, e.data(), w.data(), 0, u.data());
+    if (product == 2) sgemm(true, false, s, d, n, e.data(), x.data(), 0, gradient.data());
+  }
+
+  DnnlProduct dnnl_product(int product) {
+    const Precision precision = is_float ? Precision::kFloat32 : Precision::kBFloat16;
+    const int threads = team.size();
+    if (product == 0) return {precision, threads, false, true, n, s, d, x.data(), w.data(), logits.data()};
+    if (product == 1) return {precision, threads, false, false, n, d, s, e.data(), w.data(), u.data()};
+    return {precision, threads, true, false, s, d, n, e.data(), x.data(), gradient.data()};
+  }
+
+  int64_t n, s, d;
+  ThreadTeam team;
+  bool is_float;
+  std::vector<float> x, w, e;              // inputs, of the floor's precision: (N, D), (S, D), (N, S)
+  std::vector<float> logits, u, gradient;  // results: (N, S), (N, D), (S, D)
+  std::vector<float> partial_u;            // (threads, N, D)
+};
+
+std::vector<GemmFloor::Way> GemmFloor::ways_of(int product, const GemmFloorOptions& options) {
+  std::vector<Way> ways;
+  auto dnnl_product = std::make_shared<DnnlProduct>(operands_->dnnl_product(product));
+  ways.push_back({"oneDNN", [dnnl_product] { dnnl_product->run(); }});
+  if (options.precision != Precision::kFloat32) return ways;
+  ways.push_back({"OpenBLAS", [this, product] { operands_->run_openblas(product); }});
+  for (const int64_t tile : {256, 2048})
+    ways.push_back({fmt::format("OpenBLAS, tiles of {}", tile),
+                    [this, product, tile] { operands_->run_in_tiles(product, tile); }});
+  return ways;
+}
+
+GemmFloor::GemmFloor(const GemmFloorOptions& options) : operands_(std::make_unique<Operands>(options)) {
+  constexpr int kRounds = 4;  // the first is for warming up
+  for (int product = 0; product < kProducts; ++product) {
+    const std::vector<Way> ways = ways_of(product, options);
+    std::vector<double> best(ways.size(), std::numeric_limits<double>::infinity());
+    for (int round = 0; round < kRounds; ++round)
+      for (size_t i = 0; i < ways.size(); ++i) {
+        const double seconds = seconds_of(ways[i].run);
+        if (round > 0) best[i] = std::min(best[i], seconds);
+      }
+    fastest_[product] = ways[std::min_element(best.begin(), best.end()) - best.begin()];
+  }
+  openblas_set_num_threads(1);
+}
+
+GemmFloor::~GemmFloor() = default;
+
+std::array<double, GemmFloor::kProducts> GemmFloor::measure() {
+  std::array<double, kProducts> seconds;
+  for (int product = 0; product < kProducts; ++product) seconds[product] = seconds_of(fastest_[product].run);
+  openblas_set_num_threads(1);
+  // OpenBLAS's threads wait for more work by spinning this long: not on the time of what is measured next.
+  std::this_thread::sleep_for(std::chrono::milliseconds(40));
+  return seconds;
+}
+
+}  // namespace partialfc

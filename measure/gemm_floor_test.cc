@@ -1,0 +1,33 @@
+#include "measure/gemm_floor.h"
+
+#include <gtest/gtest.h>
+
+namespace partialfc {
+namespace {
+
+TEST(GemmFloor, TakesEachProductByOneOfItsWays) {
+  for (const Precision precision : {Precision::kFloat32, Precision::kBFloat16}) {
+    GemmFloor floor({.batch = 16, .samples = 300, .dim = 24, .threads = 2, .precision = precision});
+    for (const double seconds : floor.measure()) EXPECT_GT(seconds, 0);
+    for (int product = 0; product < GemmFloor::kProducts; ++product)
+      EXPECT_TRUE(floor.way(product) == "oneDNN" || floor.way(product).starts_with("OpenBLAS"))
+          << floor.way(product);
+    if (precision == Precision::kBFloat16) {
+      EXPECT_EQ(floor.way(0), "oneDNN");  // OpenBLAS has no such products
+    }
+  }
+}
+
+// Nine times the samples take longer: the floor does the work that it is asked for.
+TEST(GemmFloor, GrowsWithTheSamples) {
+  const auto least = [](int64_t samples) {
+    GemmFloor floor({.batch = 64, .samples = samples, .dim = 256});
+    double seconds = 1e9;
+    for (int i = 0; i < 5; ++i) seconds = std::min(seconds, floor.measure()[0]);
+    return seconds;
+  };
+  EXPECT_GT(least(18'000), least(2'000));
+}
+
+}  // namespace
+}  // namespace partialfc

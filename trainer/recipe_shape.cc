@@ -1,0 +1,61 @@
+#include "trainer/recipe_shape.h"
+
+#include <algorithm>
+
+#include "partialfc/base/process_memory.h"
+#include "partialfc/data/image_source.h"
+#include "partialfc/plan/memory_model.h"
+#include "trainer/load_model.h"
+#include "trainer/world_batch.h"
+
+namespace partialfc {
+
+namespace {
+
+int64_t classes_of(const Recipe& recipe) {
+  if (recipe.data.classes > 0 || recipe.data.source == "synthetic") return recipe.data.classes;
+  return open_image_source(recipe.data.path)->num_classes();
+}
+
+}  // namespace
+
+TrainingShape shape_of(const Recipe& recipe, int ranks, int threads) {
+  return shape_of(recipe, classes_of(recipe), ranks, threads);
+}
+
+TrainingShape shape_of(const Recipe& recipe, int64_t classes, int ranks, int threads) {
+  const WorldBatch batch = batch_in_world(recipe, ranks);
+  const int64_t every = recipe.checkpoint.every;
+  const bool saves = every > 0 && (recipe.train.steps == 0 || every < recipe.train.steps);
+  TrainingShape shape{.backbone = make_backbone(recipe.backbone_options()),
+                      .classes = classes,
+                      .global_batch = batch.global,
+                      .sample_rate = recipe.head.sample_rate,
+                      .ranks = ranks,
+                      .threads = threads,
+                      .micro_batches = batch.micro_batches,
+                      .head_precision = precision_of(recipe.head.precision),
+                      .backbone_precision = precision_of(recipe.train.precision),
+                      .batches_ahead = recipe.data.source == "synthetic" ? 0 : recipe.data.prefetch,
+                      .save_steps = saves ? std::max<int64_t>(1, every / 2) : 0};
+  if (recipe.optimizer.name == "adamw") shape.optimizer.kind = OptimizerOptions::Kind::kAdamW;
+  if (recipe.head.store == "file") {
+    shape.store_bytes = static_cast<int64_t>(recipe.head.store_memory * (1 << 30));
+    shape.store_alignment = ScratchFile::kAssumedAlignment;
+  }
+  shape.validate();
+  return shape;
+}
+
+int64_t micro_batches_of(const TrainingShape& shape, int64_t rank_memory) {
+  const std::vector<MemoryItem> items = head_memory(shape);
+  int64_t free = rank_memory;
+  for (const MemoryItem& item : items)
+    if (item.name == "centers" || item.name == "optimizer_state") free -= item.bytes;
+  return micro_batches_for(shape.backbone, shape.backbone_precision, free, shape.global_batch / shape.ranks);
+}
+
+// libtorch makes kernels and threads in the first step: some 30 MB that are not resident yet.
+int64_t program_memory() { return resident_memory() + 30'000'000; }
+
+}  // namespace partialfc
