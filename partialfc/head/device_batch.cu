@@ -56,7 +56,7 @@ __global__ void unpack(const float* messages, int64_t rows, DeviceBatch<T> batch
   if (label >= 0)
     for (int64_t d = lane(); d < dim; d += kWarp) {
       squares += x[d] * x[d];
-      finite = finite && isfinite(x[d]);
+      finite = finite && std::isfinite(x[d]);
     }
   squares = warp_sum(squares);
   const float inverse = 1 / fmaxf(sqrtf(squares), kNormEpsilon);
@@ -115,9 +115,9 @@ __global__ void finish(DeviceSums<T> a, Finish f) {
   if (n >= samples) return;
   const bool takes_part = a.labels.address[n] >= 0;
   bool finite = *a.not_finite.address == 0;
-  if (takes_part && isfinite(negatives[sample]))
+  if (takes_part && std::isfinite(negatives[sample]))
     for (int64_t d = lane(); d < dim; d += kWarp)
-      finite = finite && isfinite(a.u.address[n * a.u.stride + d]);
+      finite = finite && std::isfinite(a.u.address[n * a.u.stride + d]);
   if (f.with_targets) {
     const int32_t j = a.class_of.address[n];
     float logit = 0;
@@ -129,7 +129,7 @@ __global__ void finish(DeviceSums<T> a, Finish f) {
       const float cosine = a.inverse_norms.address[j] * warp_sum(product);
       logit = static_cast<float>(f.margin.scale * with_margin(f.margin, cosine).value);
       if (lane() == 0) f.cosines[n] = cosine;
-      finite = finite && isfinite(logit);
+      finite = finite && std::isfinite(logit);
     }
     if (lane() == 0) f.message[samples + n] = takes_part ? logit : INFINITY;
   }
@@ -143,7 +143,7 @@ __global__ void weigh(DeviceWeights<T> a, Margin margin) {
   if (n >= a.class_of.size) return;
   SampleSoftmax sample{};
   const float target_logit = a.target_logits.address[n];
-  if (isfinite(target_logit)) {
+  if (std::isfinite(target_logit)) {
     const double s_over_n = double{margin.scale} / *a.sample_count.address;
     const float shift = a.shifts.size > 0 ? a.shifts.address[n] : a.shift;
     sample = sample_softmax(s_over_n, a.negatives.address[n], double{target_logit} - shift);

@@ -412,4 +412,27 @@ void DeviceVisits<T>::step_tiles(DeviceForward<T>& forward, const RowStep& step)
 template class DeviceVisits<float>;
 template class DeviceVisits<BFloat16>;
 
+namespace {
+
+// The centers and products of a tile, which are written and read again, take half of the cache; whole kilo-classes.
+int64_t tile_for_cache(const PartialFCOptions& options, const RankShare& share, int ordinal) {
+  const int64_t bytes_of_class =
+      (padded_for_device(options.max_batch * share.ranks) + options.dim) * size_of(options.precision);
+  const int64_t classes = runtime::properties(ordinal).cache_bytes / 2 / bytes_of_class;
+  return std::max<int64_t>(1024, classes / 1024 * 1024);
+}
+
+}  // namespace
+
+std::unique_ptr<Visits> make_device_visits(const PartialFCOptions& options, const RankShare& share,
+                                           const DeviceVisitsOptions& device) {
+  const int64_t tile =
+      device.tile_classes > 0 ? device.tile_classes : tile_for_cache(options, share, device.ordinal);
+  if (options.precision == Precision::kFloat32)
+    return std::make_unique<DeviceVisits<float>>(options, share, device.ordinal, make_plain_products<float>(),
+                                                 tile);
+  return std::make_unique<DeviceVisits<BFloat16>>(options, share, device.ordinal,
+                                                  make_plain_products<BFloat16>(), tile);
+}
+
 }  // namespace partialfc

@@ -105,4 +105,11 @@ class DeviceVisits final : public Visits {
   PinnedBuffer<int32_t> host_count_;
 };
 
+struct DeviceVisitsOptions {
+  int ordinal = 0;           // of the device
+  int64_t tile_classes = 0;  // 0: as many as its cache holds
+};
+std::unique_ptr<Visits> make_device_visits(const PartialFCOptions& options, const RankShare& share,
+                                           const DeviceVisitsOptions& device);
+
 }  // namespace partialfc

@@ -27,7 +27,7 @@ class PartialFCEdges : public testing::TestWithParam<VisitsKind> {
                         const std::vector<int64_t>& labels, const Matrix<float>& centers) const;
 };
 
-INSTANTIATE_TEST_SUITE_P(Visits, PartialFCEdges, testing::Values(kCpu, kReference),
+INSTANTIATE_TEST_SUITE_P(Visits, PartialFCEdges, testing::ValuesIn(visits_kinds()),
                          [](const auto& info) { return std::string(info.param.name); });
 
 SingleStep PartialFCEdges::run_single(const MarginOptions& margin, const Matrix<float>& x,

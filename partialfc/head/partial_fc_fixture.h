@@ -8,7 +8,6 @@
 
 #include "partialfc/base/random.h"
 #include "partialfc/head/partial_fc.h"
-#include "partialfc/head/reference_visits.h"
 #include "partialfc/head/visits.h"
 
 namespace partialfc {
@@ -17,6 +16,7 @@ namespace partialfc {
 struct VisitsKind {
   const char* name = "";
   std::unique_ptr<Visits> (*make)(const PartialFCOptions&, const RankShare&, ThreadTeam&) = nullptr;
+  int most_threads = 1;  // with which it has something to do
 
   PartialFC layer(const PartialFCOptions& options, Communicator& comm, ThreadTeam& team) const {
     return PartialFC(options, comm, make(options, share_of(options, comm), team));
@@ -25,7 +25,8 @@ struct VisitsKind {
 
 inline void PrintTo(const VisitsKind& kind, std::ostream* out) { *out << kind.name; }
 
-inline const VisitsKind kCpu = {"cpu", make_cpu_visits}, kReference = {"float64", make_reference_visits};
+// Those of the program that runs: the host's (host_visits_kinds.cc), or a device's (device_visits_kinds.cc).
+const std::vector<VisitsKind>& visits_kinds();
 
 // What a test runs: a layer, and the rows each rank brings to a step.
 struct Case {

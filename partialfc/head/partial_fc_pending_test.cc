@@ -35,7 +35,7 @@ class PartialFCPending : public testing::TestWithParam<VisitsKind> {
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(Visits, PartialFCPending, testing::Values(kCpu, kReference),
+INSTANTIATE_TEST_SUITE_P(Visits, PartialFCPending, testing::ValuesIn(visits_kinds()),
                          [](const auto& info) { return std::string(info.param.name); });
 
 // With SGD without momentum's memory of other steps, m after a first step is the gradient itself (and λw): so the sum of
@@ -132,68 +132,6 @@ TEST_P(PartialFCPending, AnUpdateBesideOtherWorkIsTheSame) {
     return result;
   };
   EXPECT_EQ(run(true), run(false));
-}
-
-// A store of files in whose memory the rows of one step just fit: a row that stayed pinned would end the next step.
-class PartialFCFewFrames : public testing::Test {
- protected:
-  PartialFCFewFrames() {
-    const Case test{.rate = 0.2};
-    options_ = options_of(test);
-    for (int step = 0; step < kSteps; ++step) steps_with(nullptr);
-    options_.file_store = FileStoreOptions{.folder = folder_.path(), .memory_bytes = most_active_ * 4096};
-  }
-
-  // between(head, step), then the step's forward and update.
-  std::vector<std::vector<float>> steps_with(const std::function<void(PartialFC&, int)>& between) {
-    std::vector<std::vector<float>> result;
-    run_ranks(1, [&](Communicator& comm) {
-      ThreadTeam team(2);
-      PartialFC head(options_, comm, team);
-      for (int step = 0; step < kSteps; ++step) {
-        if (between) between(head, step);
-        Matrix<float> dx(8, options_.dim);
-        const StepResult result = head.forward(step, random_features(8, options_.dim, step).view(),
-                                               random_labels(8, options_.num_classes, step), dx.view());
-        most_active_ = std::max(most_active_, result.active);
-        head.update(kRate);
-      }
-      for (int64_t position = 0; position < options_.num_classes; ++position)
-        result.push_back(record_of(head, position, team));
-    });
-    return result;
-  }
-
-  static constexpr int kSteps = 4;
-  const ScratchFolder folder_;
-  PartialFCOptions options_;
-  int64_t most_active_ = 0;
-};
-
-TEST_F(PartialFCFewFrames, AStepThatIsNotFiniteLeavesNothingPinned) {
-  const auto plain = steps_with(nullptr);
-  EXPECT_EQ(
-      plain, steps_with([&](PartialFC& head, int step) {
-        Matrix<float> x = random_features(8, options_.dim, 50 + step), dx(8, options_.dim);
-        x(2, 2) = NAN;
-        EXPECT_FALSE(
-            head.forward(step, x.view(), random_labels(8, options_.num_classes, step), dx.view()).finite);
-        std::vector<int64_t> slots(head.store().rows_alive());
-        std::iota(slots.begin(), slots.end(), int64_t{0});
-        std::vector<std::byte> records(slots.size() * head.store().layout().bytes());
-        ThreadTeam team(1);
-        head.store().read_records(slots, records, team);  // as a checkpoint does
-      }));
-}
-
-TEST_F(PartialFCFewFrames, AForwardThatThrewLeavesNothingPinned) {
-  const auto plain = steps_with(nullptr);
-  EXPECT_EQ(plain, steps_with([&](PartialFC& head, int step) {
-              Matrix<float> x = random_features(8, options_.dim, 50 + step), dx(8, options_.dim);
-              auto labels = random_labels(8, options_.num_classes, step);
-              labels[7] = options_.num_classes;
-              EXPECT_THROW(head.forward(step, x.view(), labels, dx.view()), Error);
-            }));
 }
 
 }  // namespace

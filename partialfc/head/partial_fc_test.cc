@@ -156,19 +156,21 @@ const Case kCases[] = {
     {.name = "out_of_range", .margin = {.scale = 400}},
 };
 
-class PartialFCTest : public testing::TestWithParam<Case> {};
+class PartialFCTest : public testing::TestWithParam<std::tuple<Case, VisitsKind>> {};
 
 TEST_P(PartialFCTest, EqualsTheReference) {
+  const auto& [test, visits] = GetParam();
   for (int ranks : {1, 2, 3, 4})
-    for (int threads : {1, 2}) compare_with_reference(kCpu, GetParam(), ranks, threads);
+    for (int threads = 1; threads <= visits.most_threads; ++threads)
+      compare_with_reference(visits, test, ranks, threads);
 }
 
-TEST_P(PartialFCTest, InFloat64EqualsTheReference) {
-  for (int ranks : {1, 2, 3, 4}) compare_with_reference(kReference, GetParam(), ranks, 1);
-}
-
-INSTANTIATE_TEST_SUITE_P(Options, PartialFCTest, testing::ValuesIn(kCases),
-                         [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(Options, PartialFCTest,
+                         testing::Combine(testing::ValuesIn(kCases), testing::ValuesIn(visits_kinds())),
+                         [](const auto& info) {
+                           return fmt::format("{}_{}", std::get<0>(info.param).name,
+                                              std::get<1>(info.param).name);
+                         });
 
 }  // namespace
 }  // namespace partialfc

@@ -148,7 +148,8 @@ class ReferenceVisits final : public Visits {
 
   ReducedSums read_sums() override {
     const std::span<const float> sums = shifted_message_.empty() ? message_ : shifted_message_;
-    return {sums.first(last().labels.size()), sums.back() == 0, std::ssize(last().labels), last().active.size()};
+    return {sums.first(last().labels.size()), sums.back() == 0, std::ssize(last().labels),
+            last().active.size()};
   }
 
   double finish_softmax() override {

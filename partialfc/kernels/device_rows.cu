@@ -66,7 +66,7 @@ __global__ void gather(DeviceRecords<const T> records, const int32_t* slots, int
   squares = warp_sum(squares);
   if (lane != 0) return;
   inverse_norms[j] = 1 / fmaxf(sqrtf(squares), kNormEpsilon);
-  if (!isfinite(squares)) *not_finite = 1;
+  if (!std::isfinite(squares)) *not_finite = 1;
 }
 
 struct StepArguments {
@@ -360,14 +360,15 @@ void copy_in_records(DeviceSpan<const T> from, DeviceSpan<const int32_t> slots, 
          slots.address, slots.size, records);
 }
 
-#define PFC_FOR_TYPE(T)                                                                                     \
-  template void gather_centers<T>(DeviceRecords<const T>, DeviceSpan<const int32_t>, DeviceMatrix<T>,       \
-                                  DeviceSpan<float>, DeviceSpan<int32_t>, Stream&);                         \
-  template void step_rows<T>(const RowStep&, DeviceRecords<T>, DeviceSpan<const int32_t>,                   \
-                             DeviceSpan<const float>, DeviceMatrix<const float>, const DeviceTargets&,      \
-                             uint64_t, int64_t, DeviceSpan<uint8_t>, Stream&);                              \
-  template void draw_rows<T>(DeviceRecords<T>, int64_t, const RandomPermutation&, int64_t, uint64_t, float, \
-                             Stream&);
+#define PFC_FOR_TYPE(T)                                                                                            \
+  template void gather_centers(DeviceRecords<const T>, DeviceSpan<const int32_t>, DeviceMatrix<T>,                 \
+                               DeviceSpan<float>, DeviceSpan<int32_t>, Stream&);                                   \
+  template void step_rows(const RowStep&, DeviceRecords<T>, DeviceSpan<const int32_t>, DeviceSpan<const float>,    \
+                          DeviceMatrix<const float>, const DeviceTargets&, uint64_t, int64_t, DeviceSpan<uint8_t>, \
+                          Stream&);                                                                                \
+  template void draw_rows(DeviceRecords<T>, int64_t, const RandomPermutation&, int64_t, uint64_t, float, Stream&); \
+  template void copy_out_records(DeviceRecords<const T>, DeviceSpan<const int32_t>, DeviceSpan<T>, Stream&);       \
+  template void copy_in_records(DeviceSpan<const T>, DeviceSpan<const int32_t>, DeviceRecords<T>, Stream&);
 PFC_FOR_TYPE(float)
 PFC_FOR_TYPE(BFloat16)
 #undef PFC_FOR_TYPE
