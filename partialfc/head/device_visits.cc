@@ -360,31 +360,37 @@ void DeviceVisits<T>::update(const UpdateStep& step) {
 template <class T>
 Request DeviceVisits<T>::begin_update(const UpdateStep& step) {
   runtime::use_device(ordinal_);
-  PFC_CHECK(pending_.size() == 1, "several forwards before an update are not built on a device yet");
-  DeviceForward<T>& forward = *pending_[0];
   if (observer_ != nullptr) {
     std::vector<int64_t> slots;
-    for (const int32_t slot : forward.host_slots.span())
-      if (slot >= 0) slots.push_back(slot);
+    for (const auto& forward : pending_)
+      for (const int32_t slot : forward->host_slots.span())
+        if (slot >= 0) slots.push_back(slot);
+    std::ranges::sort(slots);
+    slots.erase(std::unique(slots.begin(), slots.end()), slots.end());
     observer_->before_change(slots);
   }
   update_stream_.wait(Event(compute_));
-  step_tiles(forward, {.optimizer = options_.optimizer,
-                       .learning_rate = step.learning_rate,
-                       .t = step.t,
-                       .gradient_scale = static_cast<float>(step.gradient_scale)});
+  const RowStep row_step{.optimizer = options_.optimizer,
+                         .learning_rate = step.learning_rate,
+                         .t = step.t,
+                         .gradient_scale = static_cast<float>(step.gradient_scale)};
+  if (pending_.size() == 1)
+    step_once(*pending_[0], row_step);
+  else
+    step_with_sum(row_step);
   updated_.record(update_stream_);
-  spare_.push_back(std::move(pending_[0]));
+  for (auto& forward : pending_) spare_.push_back(std::move(forward));
   pending_.clear();
   forward_ = nullptr;
   return Request(std::make_unique<UpdateOnDevice>(updated_));
 }
 
+// use(classes, gradients, targets) for each tile; gradients (classes, D): Σ_n weights_n E_nj x̂_n / ‖w_j‖.
 template <class T>
-void DeviceVisits<T>::step_tiles(DeviceForward<T>& forward, const RowStep& step) {
+template <class Use>
+void DeviceVisits<T>::make_gradients(DeviceForward<T>& forward, Use use) {
   const DeviceActiveClasses active = forward.activation.active();
-  const uint64_t rounding_key =
-      mix(mix(options_.seed, static_cast<uint64_t>(Purpose::kRowRounding)), static_cast<uint64_t>(step.t));
+  const DeviceMatrix<const T> weighted(forward.weighted.span().address, samples_, options_.dim, padded_dim_);
   for (int64_t i = 0; i < tiles(); ++i) {
     const Tile tile = this->tile(forward, i);
     const int64_t first = tile.classes.first, count = tile.classes.size();
@@ -394,19 +400,70 @@ void DeviceVisits<T>::step_tiles(DeviceForward<T>& forward, const RowStep& step)
                      {partial_.span().address, chunks_of(count), samples_}, update_stream_);
     }
     const DeviceMatrix<float> gradients{gradients_.span().address, count, options_.dim, padded_dim_};
-    products_->gradients(
-        tile.values,
-        DeviceMatrix<const T>(forward.weighted.span().address, samples_, options_.dim, padded_dim_),
-        gradients, update_stream_);
-    step_rows<T>(step, store_->records<T>(), active.slots.part(first, count),
-                 forward.inverse_norms.span().part(first, count), gradients,
-                 {.positive_of = active.positive_of.part(first, count),
-                  .first_sample = active.first_sample,
-                  .samples = active.samples,
-                  .coefficients = forward.coefficients.span(),
-                  .features = forward.features.matrix(samples_, options_.dim)},
-                 rounding_key, store_->positions().first, store_->changed(), update_stream_);
+    products_->gradients(tile.values, weighted, gradients, update_stream_);
+    use(tile.classes, gradients,
+        DeviceTargets{.positive_of = active.positive_of.part(first, count),
+                      .first_sample = active.first_sample,
+                      .samples = active.samples,
+                      .coefficients = forward.coefficients.span(),
+                      .features = forward.features.matrix(samples_, options_.dim)});
   }
+}
+
+template <class T>
+void DeviceVisits<T>::step_once(DeviceForward<T>& forward, const RowStep& step) {
+  make_gradients(
+      forward, [&](Range classes, DeviceMatrix<const float> gradients, const DeviceTargets& targets) {
+        step_rows<T>(step, store_->template records<T>(),
+                     forward.activation.active().slots.part(classes.first, classes.size()),
+                     forward.inverse_norms.span().part(classes.first, classes.size()), gradients, targets,
+                     rounding_key_of(step.t), store_->positions().first, store_->changed(), update_stream_);
+      });
+}
+
+// A row that is active in several forward halves steps once. The gradients are added up in float32, half by half.
+template <class T>
+void DeviceVisits<T>::step_with_sum(const RowStep& step) {
+  const int64_t slots = store_->slot_bound(), most = std::min(slots, std::ssize(pending_) * capacity_);
+  if (row_of_slot_.size() == 0) {
+    row_of_slot_ = DeviceBuffer<int32_t>(slots);
+    summed_count_ = DeviceBuffer<int32_t>(1);
+    runtime::fill(row_of_slot_.span().address, 0xff, row_of_slot_.span().bytes(), update_stream_.handle());
+  }
+  if (summed_slots_.size() < most) {
+    update_stream_.synchronize();
+    summed_slots_ = DeviceBuffer<int32_t>(most);
+    no_targets_ = DeviceBuffer<int32_t>(most);
+    summed_norms_ = DeviceBuffer<float>(most);
+    summed_gradients_ = DeviceBuffer<float>(most * padded_dim_);
+    for (const DeviceSpan<int32_t> none : {summed_slots_.span(), no_targets_.span()})
+      runtime::fill(none.address, 0xff, none.bytes(), update_stream_.handle());
+  }
+  const DeviceRowSums rows{
+      row_of_slot_.span(),
+      summed_slots_.span(),
+      summed_norms_.span(),
+      summed_count_.span(),
+      {summed_gradients_.span().address, summed_slots_.size(), options_.dim, padded_dim_}};
+  clear(summed_count_.span(), update_stream_);
+  for (const auto& forward : pending_)
+    add_rows(forward->activation.active().slots, forward->inverse_norms.span(), rows, update_stream_);
+  for (const auto& forward : pending_)
+    make_gradients(*forward,
+                   [&](Range classes, DeviceMatrix<const float> gradients, const DeviceTargets& targets) {
+                     add_gradients(forward->activation.active().slots.part(classes.first, classes.size()),
+                                   forward->inverse_norms.span().part(classes.first, classes.size()),
+                                   gradients, targets, rows, update_stream_);
+                   });
+  step_rows<T>(step, store_->template records<T>(), rows.slots, rows.inverse_norms, rows.sums,
+               {.positive_of = no_targets_.first(summed_slots_.size())}, rounding_key_of(step.t),
+               store_->positions().first, store_->changed(), update_stream_);
+  forget_rows(rows, update_stream_);
+}
+
+template <class T>
+uint64_t DeviceVisits<T>::rounding_key_of(int64_t t) const {
+  return mix(mix(options_.seed, static_cast<uint64_t>(Purpose::kRowRounding)), static_cast<uint64_t>(t));
 }
 
 template class DeviceVisits<float>;

@@ -74,7 +74,11 @@ class DeviceVisits final : public Visits {
   void make_values(DeviceForward<T>& forward, const Tile& tile, Stream& stream);
   void visit_for_sums(bool with_targets);
   DeviceSums<T> sums_of(const DeviceForward<T>& forward) const;
-  void step_tiles(DeviceForward<T>& forward, const RowStep& step);
+  template <class Use>
+  void make_gradients(DeviceForward<T>& forward, Use use);
+  void step_once(DeviceForward<T>& forward, const RowStep& step);
+  void step_with_sum(const RowStep& step);
+  uint64_t rounding_key_of(int64_t t) const;
 
   const PartialFCOptions options_;
   const Margin margin_;
@@ -90,6 +94,10 @@ class DeviceVisits final : public Visits {
   std::vector<std::unique_ptr<DeviceForward<T>>> pending_, spare_;
   DeviceForward<T>* forward_ = nullptr;
   int64_t tile_classes_ = 0, capacity_ = 0;
+
+  // Of several forward halves before one update: the rows of any of them, and the sums of their gradients.
+  DeviceBuffer<int32_t> row_of_slot_, summed_slots_, summed_count_, no_targets_;
+  DeviceBuffer<float> summed_norms_, summed_gradients_;
 
   DeviceBuffer<T> centers_;        // rows of the kept tiles, then of one more: (rows, padded D)
   DeviceBuffer<float> gradients_;  // of a tile (T, D)

@@ -213,6 +213,45 @@ __global__ void step(DeviceRecords<T> records, StepArguments a) {
   if (lane == 0) a.changed[slot] = 1;
 }
 
+__global__ void add_rows_of(const int32_t* slots, const float* inverse_norms, int64_t count,
+                            DeviceRowSums rows) {
+  const int64_t j = row_of_warp();
+  if (j >= count) return;
+  const int lane = threadIdx.x % kWarp;
+  int row = -1;
+  if (lane == 0 && slots[j] >= 0 && rows.row_of_slot.address[slots[j]] < 0) {
+    row = atomicAdd(rows.count.address, 1);
+    rows.row_of_slot.address[slots[j]] = row;
+    rows.slots.address[row] = slots[j];
+    rows.inverse_norms.address[row] = inverse_norms[j];
+  }
+  row = __shfl_sync(kAllLanes, row, 0);
+  if (row < 0) return;
+  for (int64_t d = lane; d < rows.sums.cols; d += kWarp) rows.sums.address[row * rows.sums.stride + d] = 0;
+}
+
+__global__ void add_gradients_of(StepArguments a, DeviceRowSums rows) {
+  const int64_t j = row_of_warp();
+  if (j >= a.rows) return;
+  const int32_t slot = broadcast_load(a.slots + j);
+  if (slot < 0) return;
+  const float inverse_norm = broadcast_load(a.inverse_norms + j);
+  const int k = broadcast_load(a.positive_of + j);
+  float* const sum = rows.sums.address + broadcast_load(rows.row_of_slot.address + slot) * rows.sums.stride;
+  for (int64_t d = threadIdx.x % kWarp; d < rows.sums.cols; d += kWarp) {
+    float gradient[1];
+    load_gradient(a, j, d, k, inverse_norm, gradient);
+    sum[d] += gradient[0];
+  }
+}
+
+__global__ void forget(DeviceRowSums rows) {
+  const int64_t row = int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  if (row >= rows.slots.size || rows.slots.address[row] < 0) return;
+  rows.row_of_slot.address[rows.slots.address[row]] = -1;
+  rows.slots.address[row] = -1;
+}
+
 // Two of four numbers from two words, as fill_normal.cc has it.
 __device__ inline void normal_pair(uint32_t first_word, uint32_t second_word, float sigma, float& first,
                                    float& second) {
@@ -291,33 +330,60 @@ void gather_centers(DeviceRecords<const T> records, DeviceSpan<const int32_t> sl
          slots.size, centers.address, centers.stride, inverse_norms.address, not_finite.address);
 }
 
+namespace {
+
+StepArguments arguments_of(DeviceSpan<const int32_t> slots, DeviceSpan<const float> inverse_norms,
+                           DeviceMatrix<const float> gradients, const DeviceTargets& targets) {
+  PFC_CHECK(gradients.rows == slots.size && inverse_norms.size == slots.size &&
+            targets.positive_of.size == slots.size);
+  return {.slots = slots.address,
+          .rows = slots.size,
+          .inverse_norms = inverse_norms.address,
+          .gradients = gradients.address,
+          .gradient_stride = gradients.stride,
+          .positive_of = targets.positive_of.address,
+          .first_sample = targets.first_sample.address,
+          .samples = targets.samples.address,
+          .coefficients = targets.coefficients.address,
+          .features = targets.features.address,
+          .feature_stride = targets.features.stride};
+}
+
+}  // namespace
+
+void add_rows(DeviceSpan<const int32_t> slots, DeviceSpan<const float> inverse_norms,
+              const DeviceRowSums& rows, Stream& stream) {
+  launch("add_rows", add_rows_of, blocks_of_rows(slots.size), kThreads, 0, stream, slots.address,
+         inverse_norms.address, slots.size, rows);
+}
+
+void add_gradients(DeviceSpan<const int32_t> slots, DeviceSpan<const float> inverse_norms,
+                   DeviceMatrix<const float> gradients, const DeviceTargets& targets,
+                   const DeviceRowSums& rows, Stream& stream) {
+  launch("add_gradients", add_gradients_of, blocks_of_rows(slots.size), kThreads, 0, stream,
+         arguments_of(slots, inverse_norms, gradients, targets), rows);
+}
+
+void forget_rows(const DeviceRowSums& rows, Stream& stream) {
+  launch("forget_rows", forget, static_cast<unsigned>((rows.slots.size + kThreads - 1) / kThreads), kThreads,
+         0, stream, rows);
+}
+
 template <class T>
 void step_rows(const RowStep& row_step, DeviceRecords<T> records, DeviceSpan<const int32_t> slots,
                DeviceSpan<const float> inverse_norms, DeviceMatrix<const float> gradients,
                const DeviceTargets& targets, uint64_t rounding_key, int64_t first_position,
                DeviceSpan<uint8_t> changed, Stream& stream) {
-  PFC_CHECK(gradients.rows == slots.size && inverse_norms.size == slots.size &&
-            targets.positive_of.size == slots.size);
   const OptimizerOptions& o = row_step.optimizer;
   const auto t = static_cast<double>(row_step.t);
-  const StepArguments arguments{.step = row_step,
-                                .learning_rate = static_cast<float>(row_step.learning_rate),
-                                .m_correction = static_cast<float>(1 / (1 - std::pow(double{o.beta1}, t))),
-                                .v_correction = static_cast<float>(1 / (1 - std::pow(double{o.beta2}, t))),
-                                .slots = slots.address,
-                                .rows = slots.size,
-                                .inverse_norms = inverse_norms.address,
-                                .gradients = gradients.address,
-                                .gradient_stride = gradients.stride,
-                                .positive_of = targets.positive_of.address,
-                                .first_sample = targets.first_sample.address,
-                                .samples = targets.samples.address,
-                                .coefficients = targets.coefficients.address,
-                                .features = targets.features.address,
-                                .feature_stride = targets.features.stride,
-                                .rounding_key = rounding_key,
-                                .first_position = first_position,
-                                .changed = changed.address};
+  StepArguments arguments = arguments_of(slots, inverse_norms, gradients, targets);
+  arguments.step = row_step;
+  arguments.learning_rate = static_cast<float>(row_step.learning_rate);
+  arguments.m_correction = static_cast<float>(1 / (1 - std::pow(double{o.beta1}, t)));
+  arguments.v_correction = static_cast<float>(1 / (1 - std::pow(double{o.beta2}, t)));
+  arguments.rounding_key = rounding_key;
+  arguments.first_position = first_position;
+  arguments.changed = changed.address;
   constexpr int kSize = Vector<T>::kSize;
   const auto run = [&](auto kernel) {
     launch("step_rows", kernel, blocks_of_rows(slots.size), kThreads, 0, stream, records, arguments);
@@ -360,14 +426,15 @@ void copy_in_records(DeviceSpan<const T> from, DeviceSpan<const int32_t> slots, 
          slots.address, slots.size, records);
 }
 
-#define PFC_FOR_TYPE(T)                                                                                            \
-  template void gather_centers(DeviceRecords<const T>, DeviceSpan<const int32_t>, DeviceMatrix<T>,                 \
-                               DeviceSpan<float>, DeviceSpan<int32_t>, Stream&);                                   \
-  template void step_rows(const RowStep&, DeviceRecords<T>, DeviceSpan<const int32_t>, DeviceSpan<const float>,    \
-                          DeviceMatrix<const float>, const DeviceTargets&, uint64_t, int64_t, DeviceSpan<uint8_t>, \
-                          Stream&);                                                                                \
-  template void draw_rows(DeviceRecords<T>, int64_t, const RandomPermutation&, int64_t, uint64_t, float, Stream&); \
-  template void copy_out_records(DeviceRecords<const T>, DeviceSpan<const int32_t>, DeviceSpan<T>, Stream&);       \
+#define PFC_FOR_TYPE(T)                                                                                      \
+  template void gather_centers(DeviceRecords<const T>, DeviceSpan<const int32_t>, DeviceMatrix<T>,           \
+                               DeviceSpan<float>, DeviceSpan<int32_t>, Stream&);                             \
+  template void step_rows(const RowStep&, DeviceRecords<T>, DeviceSpan<const int32_t>,                       \
+                          DeviceSpan<const float>, DeviceMatrix<const float>, const DeviceTargets&,          \
+                          uint64_t, int64_t, DeviceSpan<uint8_t>, Stream&);                                  \
+  template void draw_rows(DeviceRecords<T>, int64_t, const RandomPermutation&, int64_t, uint64_t, float,     \
+                          Stream&);                                                                          \
+  template void copy_out_records(DeviceRecords<const T>, DeviceSpan<const int32_t>, DeviceSpan<T>, Stream&); \
   template void copy_in_records(DeviceSpan<const T>, DeviceSpan<const int32_t>, DeviceRecords<T>, Stream&);
 PFC_FOR_TYPE(float)
 PFC_FOR_TYPE(BFloat16)

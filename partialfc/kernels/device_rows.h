@@ -49,6 +49,24 @@ void step_rows(const RowStep& step, DeviceRecords<T> records, DeviceSpan<const i
                const DeviceTargets& targets, uint64_t rounding_key, int64_t first_position,
                DeviceSpan<uint8_t> changed, Stream& stream);
 
+// Rows that several forward halves have active, each once: what their gradients are added up in.
+struct DeviceRowSums {
+  DeviceSpan<int32_t> row_of_slot;  // (slots of the store) −1, but for the rows here
+  DeviceSpan<int32_t> slots;        // (rows)
+  DeviceSpan<float> inverse_norms;  // (rows)
+  DeviceSpan<int32_t> count;        // (1)
+  DeviceMatrix<float> sums;         // (rows, D)
+};
+// Gives each of these slots (T), −1 for none, a row, unless it has one. Sums of new rows are 0.
+void add_rows(DeviceSpan<const int32_t> slots, DeviceSpan<const float> inverse_norms,
+              const DeviceRowSums& rows, Stream& stream);
+// sums of these slots' rows ← + gradients (T, D), with the targets' terms, as step_rows() has them.
+void add_gradients(DeviceSpan<const int32_t> slots, DeviceSpan<const float> inverse_norms,
+                   DeviceMatrix<const float> gradients, const DeviceTargets& targets,
+                   const DeviceRowSums& rows, Stream& stream);
+// Forgets all rows.
+void forget_rows(const DeviceRowSums& rows, Stream& stream);
+
 // The first records of slots 0 … rows − 1, whose classes are those at positions first_position …: N(0, sigma) as
 // initial_center() draws it to 2 units in the last place, state zero.
 template <class T>
