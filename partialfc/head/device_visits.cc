@@ -203,9 +203,15 @@ void DeviceVisits<T>::visit_for_sums(bool with_targets) {
   DeviceForward<T>& forward = *forward_;
   const SoftmaxOptions softmax = softmax_options(margin_);
   const DeviceMatrix<float> u{u_.span().address, samples_, options_.dim, padded_dim_};
-  bool has_u = false;
+  const int64_t kept = forward.kept_classes;
+  const auto multiply_kept = [&] {
+    if (kept > 0)
+      products_->u(false, DeviceMatrix<const T>(forward.values.span().address, kept, samples_),
+                   DeviceMatrix<const T>(centers_.span().address, kept, options_.dim, padded_dim_), u,
+                   compute_);
+  };
   int64_t chunk = 0;
-  for (int64_t i = 0; i < tiles(); ++i) {
+  for (int64_t i = 0; i < tiles(); ++i) {  // the kept ones first
     const Tile tile = this->tile(forward, i);
     make_values(forward, tile, compute_);
     const int64_t chunks = chunks_of(tile.classes.size());
@@ -213,14 +219,9 @@ void DeviceVisits<T>::visit_for_sums(bool with_targets) {
                    {partial_.span().part(chunk * samples_, chunks * samples_).address, chunks, samples_},
                    compute_);
     chunk += chunks;
-    if (tile.kept) continue;
-    products_->u(std::exchange(has_u, true), tile.values, tile.centers, u, compute_);
+    if (tile.classes.last == kept) multiply_kept();
+    if (!tile.kept) products_->u(i > 0, tile.values, tile.centers, u, compute_);
   }
-  const int64_t kept = forward.kept_classes;
-  if (kept > 0)
-    products_->u(has_u, DeviceMatrix<const T>(forward.values.span().address, kept, samples_),
-                 DeviceMatrix<const T>(centers_.span().address, kept, options_.dim, padded_dim_), u,
-                 compute_);
   const int64_t message = with_targets ? 2 * samples_ + 1 : samples_ + 1;
   const DeviceSpan<float> place = sums_.span().part(with_targets ? 0 : 2 * samples_ + 1, message);
   finish_sums<T>(sums_of(forward), margin_, with_targets, place, forward.cosines.span(), compute_);

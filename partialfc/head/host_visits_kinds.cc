@@ -1,5 +1,6 @@
 #include "partialfc/head/partial_fc_fixture.h"
 #include "partialfc/head/reference_visits.h"
+#include "partialfc/kernels/bfloat16_gemm.h"
 
 namespace partialfc {
 

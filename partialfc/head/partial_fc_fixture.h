@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "partialfc/base/random.h"
+#include "partialfc/comm/thread_ranks.h"
 #include "partialfc/head/partial_fc.h"
 #include "partialfc/head/visits.h"
 
@@ -16,7 +17,8 @@ namespace partialfc {
 struct VisitsKind {
   const char* name = "";
   std::unique_ptr<Visits> (*make)(const PartialFCOptions&, const RankShare&, ThreadTeam&) = nullptr;
-  int most_threads = 1;  // with which it has something to do
+  int most_threads = 1;   // with which it has something to do
+  bool has_bf16 = false;  // here
 
   PartialFC layer(const PartialFCOptions& options, Communicator& comm, ThreadTeam& team) const {
     return PartialFC(options, comm, make(options, share_of(options, comm), team));
@@ -76,6 +78,34 @@ inline std::vector<float> record_of(PartialFC& head, int64_t position, ThreadTea
   std::vector<float> record(head.store().layout().numbers());
   head.store().read(std::span(&slot, 1), {record.data(), 1, head.store().layout().numbers()});
   return record;
+}
+
+// What a few steps leave: of the last step's gradients and of all records.
+struct Outcome {
+  std::vector<double> losses;
+  std::vector<float> dx;
+  std::vector<std::vector<float>> records;  // by class
+};
+
+inline Outcome run_steps(const VisitsKind& visits, PartialFCOptions options, int threads, int64_t rows,
+                         int steps) {
+  Outcome out;
+  run_ranks(1, [&](Communicator& comm) {
+    ThreadTeam team(threads);
+    options.max_batch = rows;
+    PartialFC head = visits.layer(options, comm, team);
+    Matrix<float> dx(rows, options.dim);
+    for (int step = 0; step < steps; ++step) {
+      out.losses.push_back(head.forward(step, random_features(rows, options.dim, step).view(),
+                                        random_labels(rows, options.num_classes, step), dx.view())
+                               .loss);
+      head.update(0.05);
+    }
+    out.dx.assign(dx.data(), dx.data() + dx.size());
+    for (int64_t id = 0; id < options.num_classes; ++id)
+      out.records.push_back(record_of(head, head.placement().position_of(id), team));
+  });
+  return out;
 }
 
 inline double largest(const double* values, int64_t n) {

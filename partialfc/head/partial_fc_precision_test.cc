@@ -1,0 +1,93 @@
+// Values that are kept or computed again, and bfloat16, over every kind of visits.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "partialfc/head/partial_fc_fixture.h"
+
+namespace partialfc {
+namespace {
+
+class PartialFCPrecision : public testing::TestWithParam<VisitsKind> {};
+
+INSTANTIATE_TEST_SUITE_P(Visits, PartialFCPrecision, testing::ValuesIn(visits_kinds()),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+TEST_P(PartialFCPrecision, WhatIsNotKeptIsComputedAgainAndTheSame) {
+  for (const Precision precision : {Precision::kFloat32, Precision::kBFloat16}) {
+    if (precision == Precision::kBFloat16 && !GetParam().has_bf16) continue;
+    PartialFCOptions options{.num_classes = 1700, .dim = 40, .sample_rate = 0.8, .precision = precision};
+    const Outcome kept = run_steps(GetParam(), options, 2, 150, 3);
+    for (const int64_t bytes : {int64_t{0}, int64_t{500'000}}) {
+      options.kept_bytes = bytes;
+      const Outcome computed_again = run_steps(GetParam(), options, 2, 150, 3);
+      EXPECT_EQ(kept.losses, computed_again.losses);
+      EXPECT_EQ(kept.dx, computed_again.dx);
+      EXPECT_EQ(kept.records, computed_again.records);
+    }
+  }
+}
+
+double cosine_of(const std::vector<float>& a, const std::vector<float>& b) {
+  double ab = 0, aa = 0, bb = 0;
+  for (size_t i = 0; i < a.size(); ++i)
+    ab += double{a[i]} * b[i], aa += double{a[i]} * a[i], bb += double{b[i]} * b[i];
+  return ab / std::sqrt(aa * bb);
+}
+
+TEST_P(PartialFCPrecision, FollowsFloat32) {
+  if (!GetParam().has_bf16) GTEST_SKIP() << GetParam().name << " has no bfloat16 arithmetic here";
+  for (const auto kind : {OptimizerOptions::Kind::kSgd, OptimizerOptions::Kind::kAdamW})
+    for (const int64_t rows : {3, 33, 140}) {
+      PartialFCOptions options{.num_classes = 900,
+                               .dim = 72,
+                               .sample_rate = 0.5,
+                               .margin = {.scale = 32, .m3 = 0.2f},
+                               .optimizer = {.kind = kind, .epsilon = 1}};
+      const Outcome exact = run_steps(GetParam(), options, 2, rows, 4);
+      options.precision = Precision::kBFloat16;
+      const Outcome rounded = run_steps(GetParam(), options, 2, rows, 4);
+      for (size_t step = 0; step < exact.losses.size(); ++step)
+        EXPECT_NEAR(rounded.losses[step], exact.losses[step], 0.005 * exact.losses[step]);
+      EXPECT_GT(cosine_of(rounded.dx, exact.dx), 0.9995);
+      for (size_t id = 0; id < exact.records.size(); ++id) {
+        const auto center = [](const std::vector<float>& record) {
+          return std::vector<float>(record.begin(), record.begin() + 72);
+        };
+        EXPECT_GT(cosine_of(center(rounded.records[id]), center(exact.records[id])), 0.999);
+      }
+    }
+}
+
+TEST_P(PartialFCPrecision, ManySmallStepsAreNotLost) {
+  if (!GetParam().has_bf16) GTEST_SKIP() << GetParam().name << " has no bfloat16 arithmetic here";
+  // Weight decay alone moves a center by 1e-4 of itself a step, an eightieth of what bfloat16 can tell apart.
+  run_ranks(1, [&](Communicator& comm) {
+    ThreadTeam team(1);
+    PartialFC head = GetParam().layer({.num_classes = 64,
+                                       .dim = 64,
+                                       .max_batch = 1,
+                                       .precision = Precision::kBFloat16,
+                                       .margin = {.scale = 1e-3f},
+                                       .optimizer = {.momentum = 0, .weight_decay = 0.1f}},
+                                      comm, team);
+    const auto norm = [&] {
+      double sum = 0;
+      for (int64_t position = 0; position < 64; ++position) {
+        const auto record = record_of(head, position, team);
+        for (int64_t d = 0; d < 64; ++d) sum += double{record[d]} * record[d];
+      }
+      return std::sqrt(sum);
+    };
+    const double before = norm();
+    Matrix<float> dx(1, 64);
+    for (int step = 0; step < 1000; ++step) {
+      head.forward(step, random_features(1, 64, step).view(), std::vector<int64_t>{step % 64}, dx.view());
+      head.update(1e-3);
+    }
+    EXPECT_NEAR(norm() / before, std::pow(1 - 1e-4, 1000), 0.01);
+  });
+}
+
+}  // namespace
+}  // namespace partialfc
