@@ -19,6 +19,7 @@ struct Cancelled {};  // thrown through threads that wait when another has faile
 
 // Fibers that have nothing to do, the last one used first: its stack is in the cache. Never given back.
 struct Fibers {
+  Fibers() { all.reserve(kMaxThreads), idle.reserve(kMaxThreads); }  // no strand frees what another wrote
   std::vector<std::unique_ptr<Fiber>> all;
   std::vector<Fiber*> idle;
 };
