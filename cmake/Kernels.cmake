@@ -40,18 +40,21 @@ endif()
 
 set(PARTIALFC_SIMULATOR_SEEDS 0 1 2 3)
 
-# -FMT_USE_CONSTEXPR: fmt takes nvcc for a compiler without C++14.
+# FMT_USE_CONSTEXPR: fmt takes nvcc for a compiler without C++14.
 set(PARTIALFC_NVCC_FLAGS -std=c++20 -O3 --expt-relaxed-constexpr -lineinfo -DFMT_USE_CONSTEXPR=1 -Werror all-warnings
                          -Xcompiler -Wall,-Wextra,-Wno-missing-field-initializers,-Wno-unused-parameter,-Werror,-fPIC)
 foreach(architecture ${PARTIALFC_CUDA_ARCHITECTURES})
   list(APPEND PARTIALFC_NVCC_FLAGS -gencode arch=compute_${architecture},code=sm_${architecture})
 endforeach()
+list(GET PARTIALFC_CUDA_ARCHITECTURES -1 architecture)
 list(APPEND PARTIALFC_NVCC_FLAGS -gencode arch=compute_${architecture},code=compute_${architecture})
 
 function(partialfc_cuda_objects target)
   get_target_property(includes fmt::fmt INTERFACE_INCLUDE_DIRECTORIES)
+  list(REMOVE_ITEM includes /usr/include)  # compilers look there by themselves, and in their own order
+  list(TRANSFORM includes PREPEND -isystem=)
   foreach(source ${ARGN})
-    cmake_path(ABSOLUTE_PATH source)
+    cmake_path(ABSOLUTE_PATH source NORMALIZE)
     cmake_path(RELATIVE_PATH source BASE_DIRECTORY ${PROJECT_SOURCE_DIR} OUTPUT_VARIABLE name)
     set(object ${CMAKE_CURRENT_BINARY_DIR}/${target}.cuda/${name}.o)
     cmake_path(GET object PARENT_PATH folder)
@@ -59,7 +62,7 @@ function(partialfc_cuda_objects target)
     add_custom_command(
       OUTPUT ${object}
       COMMAND ${CCACHE} ${CUDAToolkit_NVCC_EXECUTABLE} -ccbin ${CMAKE_CXX_COMPILER} ${PARTIALFC_NVCC_FLAGS}
-              -I${PROJECT_SOURCE_DIR} -isystem=${includes} -MD -MF ${object}.d -c ${source} -o ${object}
+              -I${PROJECT_SOURCE_DIR} ${includes} -MD -MF ${object}.d -c ${source} -o ${object}
       DEPENDS ${source}
       DEPFILE ${object}.d
       COMMENT "Building CUDA object ${name}.o"
@@ -115,7 +118,7 @@ function(partialfc_kernel_test name)
   if(PARTIALFC_CUDA_FOUND AND NOT ARG_SIMULATED)
     add_executable(${name}_gpu ${ARG_SOURCES} ${PROJECT_SOURCE_DIR}/partialfc/device/test_device.cc)
     target_compile_options(${name}_gpu PRIVATE ${PARTIALFC_WARNINGS})
-    target_link_libraries(${name}_gpu PRIVATE partialfc GTest::gmock GTest::gtest_main)
+    target_link_libraries(${name}_gpu PRIVATE partialfc_device ${ARG_LIBRARIES} GTest::gmock GTest::gtest_main)
     foreach(kernels ${ARG_KERNELS})
       get_property(sources GLOBAL PROPERTY PARTIALFC_TEST_KERNELS_${kernels})
       partialfc_cuda_objects(${name}_gpu ${sources})
