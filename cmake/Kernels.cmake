@@ -38,8 +38,6 @@ if(PARTIALFC_BUILD_TESTS)
   endif()
 endif()
 
-set(PARTIALFC_SIMULATOR_SEEDS 0 1 2 3)
-
 # FMT_USE_CONSTEXPR: fmt takes nvcc for a compiler without C++14.
 set(PARTIALFC_NVCC_FLAGS -std=c++20 -O3 --expt-relaxed-constexpr -lineinfo -DFMT_USE_CONSTEXPR=1 -Werror all-warnings
                          -Xcompiler -Wall,-Wextra,-Wno-missing-field-initializers,-Wno-unused-parameter,-Werror,-fPIC)
@@ -103,6 +101,10 @@ function(partialfc_kernel_test name)
   if(NOT ARG_LIBRARIES)
     set(ARG_LIBRARIES partialfc)
   endif()
+  set(seeds 0 1 2 3)
+  if(ARG_SIMULATED)
+    set(seeds 0)  # they choose their own
+  endif()
   if(PARTIALFC_SIMULATOR)
     set(kernels ${ARG_KERNELS})
     list(TRANSFORM kernels APPEND _sim)
@@ -110,7 +112,7 @@ function(partialfc_kernel_test name)
     target_compile_options(${name} PRIVATE ${PARTIALFC_WARNINGS})
     # Objects come before the library: its own runtime and kernels are not taken out of the archive.
     target_link_libraries(${name} PRIVATE ${kernels} partialfc_sim ${ARG_LIBRARIES} GTest::gmock GTest::gtest_main)
-    foreach(seed ${PARTIALFC_SIMULATOR_SEEDS})
+    foreach(seed ${seeds})
       gtest_discover_tests(${name} TEST_SUFFIX /seed${seed} TEST_LIST ${name}_seed${seed} DISCOVERY_TIMEOUT 60
                            PROPERTIES TIMEOUT 300 ENVIRONMENT PARTIALFC_SIMT_SEED=${seed})
     endforeach()
