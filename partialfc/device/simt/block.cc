@@ -11,9 +11,9 @@ dim3 blockDim, gridDim;
 
 namespace partialfc::simt {
 
-Block* block = nullptr;
-
 namespace {
+
+Block* block = nullptr;  // the one that runs
 
 struct Cancelled {};  // thrown through threads that wait when another has failed
 
@@ -166,42 +166,11 @@ Thread& Block::next_thread() {
   return thread;
 }
 
-Votes Block::barrier(bool vote, const Where& where) {
-  if (at_barrier_ == 0)
-    barrier_ = where;
-  else if (!same_place(barrier_, where))
-    fail("divergent barriers: this thread is at {}, others of its block are at {}", text(where),
-         text(barrier_));
-  void* const passed = &passed_[generation_ % 2];
-  release(passed);
-  votes_.yes += vote, ++votes_.all;
-  running_->state = Thread::State::kAtBarrier;
-  if (++at_barrier_ == alive_) open_barrier();
-  suspend();
-  acquire(passed);
-  return result_;
-}
-
 void Block::open_barrier() {
   at_barrier_ = 0, ++generation_;
   result_ = votes_, votes_ = {};
   for (Thread& thread : threads_)
     if (thread.state == Thread::State::kAtBarrier) make_ready(thread);
-}
-
-uint64_t Block::collective(const Collective& collective, unsigned mask, uint64_t in, int from,
-                           const Where& where) {
-  Thread& self = *running_;
-  Warp& warp = warps_[self.number / 32];
-  const int lane = self.number % 32;
-  void* const passed = warp.join(collective, mask, lane, where);
-  release(passed);
-  warp.in[lane] = in, warp.from[lane] = static_cast<uint8_t>(from);
-  self.state = Thread::State::kInWarp;
-  finish_collectives(warp);
-  suspend();
-  acquire(passed);
-  return warp.out[lane];
 }
 
 void Block::finish_collectives(Warp& warp) {
@@ -237,6 +206,40 @@ std::string Block::deadlock() const {
   }
   all.pop_back();
   return all;
+}
+
+// Flat, so that one return only comes after the switch (fiber.h).
+[[gnu::flatten]] Votes wait_at_barrier(bool vote, const Where& where) {
+  Block& b = *block;
+  if (b.at_barrier_ == 0)
+    b.barrier_ = where;
+  else if (!same_place(b.barrier_, where))
+    fail("divergent barriers: this thread is at {}, others of its block are at {}", text(where),
+         text(b.barrier_));
+  void* const passed = &b.passed_[b.generation_ % 2];
+  release(passed);
+  b.votes_.yes += vote, ++b.votes_.all;
+  b.running_->state = Thread::State::kAtBarrier;
+  if (++b.at_barrier_ == b.alive_) b.open_barrier();
+  b.suspend();
+  acquire(passed);
+  return b.result_;
+}
+
+[[gnu::flatten]] uint64_t join_collective(const Collective& collective, unsigned mask, uint64_t in, int from,
+                                          const Where& where) {
+  Block& b = *block;
+  Thread& self = *b.running_;
+  Warp& warp = b.warps_[self.number / 32];
+  const int lane = self.number % 32;
+  void* const passed = warp.join(collective, mask, lane, where);
+  release(passed);
+  warp.in[lane] = in, warp.from[lane] = static_cast<uint8_t>(from);
+  self.state = Thread::State::kInWarp;
+  b.finish_collectives(warp);
+  b.suspend();
+  acquire(passed);
+  return warp.out[lane];
 }
 
 }  // namespace partialfc::simt
