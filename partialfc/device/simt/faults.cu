@@ -62,6 +62,11 @@ __global__ void misaligned_load_kernel(const float* x, int64_t offset, float* y)
   y[0] = four.x + four.w;
 }
 
+__global__ void misaligned_cached_load_kernel(const float* x, int64_t offset, float* y) {
+  const float4 four = __ldg(reinterpret_cast<const float4*>(x + offset));
+  y[0] = four.x + four.w;
+}
+
 template <class T>
 __device__ T unwritten_of_a_template() {
   __shared__ T shared[2];
@@ -151,6 +156,10 @@ void template_shared_load(int offset, DeviceSpan<float> y, Stream& stream) {
 }
 void misaligned_load(DeviceSpan<const float> x, int64_t offset, DeviceSpan<float> y, Stream& stream) {
   launch("misaligned_load", misaligned_load_kernel, 1, 1, 0, stream, x.address, offset, y.address);
+}
+void misaligned_cached_load(DeviceSpan<const float> x, int64_t offset, DeviceSpan<float> y, Stream& stream) {
+  launch("misaligned_cached_load", misaligned_cached_load_kernel, 1, 1, 0, stream, x.address, offset,
+         y.address);
 }
 void unwritten(DeviceSpan<const float> x, DeviceSpan<float> y, Stream& stream) {
   launch("unwritten", unwritten_kernel, 2, 1, 8 * sizeof(float), stream, x.address, y.address);

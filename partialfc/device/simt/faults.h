@@ -20,6 +20,8 @@ void dynamic_shared_store(int size, int offset, Stream& stream);
 void static_shared_load(int offset, DeviceSpan<float> y, Stream& stream);  // of 32 elements
 void template_shared_load(int offset, DeviceSpan<float> y, Stream& stream);
 void misaligned_load(DeviceSpan<const float> x, int64_t offset, DeviceSpan<float> y, Stream& stream);
+void misaligned_cached_load(DeviceSpan<const float> x, int64_t offset, DeviceSpan<float> y,
+                            Stream& stream);  // __ldg
 // y_0 … y_3 ← what nobody wrote: of x, of dynamic, of static shared memory, of a template's; two blocks, which then write it.
 void unwritten(DeviceSpan<const float> x, DeviceSpan<float> y, Stream& stream);
 

@@ -158,11 +158,11 @@ TEST_F(FaultsTest, RacesInABlock) {
     stream_.synchronize();
     std::exit(0);  // ThreadSanitizer makes it 66 where it has reported something
   };
-  EXPECT_EXIT(racing(faults::race), ExitedWithCode(66), "data race.*race_kernel.*faults.cu:84");
-  EXPECT_EXIT(racing(faults::hidden_race), ExitedWithCode(66), "data race.*hidden_race_kernel.*faults.cu:91");
-  EXPECT_EXIT(racing(faults::warp_race), ExitedWithCode(66), "data race.*warp_race_kernel.*faults.cu:101");
+  EXPECT_EXIT(racing(faults::race), ExitedWithCode(66), "data race.*race_kernel.*faults.cu:89");
+  EXPECT_EXIT(racing(faults::hidden_race), ExitedWithCode(66), "data race.*hidden_race_kernel.*faults.cu:96");
+  EXPECT_EXIT(racing(faults::warp_race), ExitedWithCode(66), "data race.*warp_race_kernel.*faults.cu:106");
   EXPECT_EXIT(racing(faults::atomic_and_plain), ExitedWithCode(66),
-              "data race.*atomic_and_plain_kernel.*faults.cu:108");
+              "data race.*atomic_and_plain_kernel.*faults.cu:113");
   EXPECT_EXIT(racing(faults::order_of_blocks), ExitedWithCode(0), "");
 }
 #else
@@ -231,6 +231,8 @@ TEST_F(FaultsTest, MisalignedVectors) {
   run([&] { faults::misaligned_load(x.span(), 4, y.span(), stream_); });
   EXPECT_DEATH(run([&] { faults::misaligned_load(x.span(), 5, y.span(), stream_); }),
                "faults.cu:61.*misaligned address .* which requires 16 byte alignment");
+  EXPECT_DEATH(run([&] { faults::misaligned_cached_load(x.span(), 5, y.span(), stream_); }),
+               "misaligned address .* which requires 16 byte alignment.*faults.cu:66");
 }
 
 TEST_F(FaultsTest, MemoryThatIsReleased) {
