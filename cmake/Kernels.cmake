@@ -26,7 +26,7 @@ elseif(PARTIALFC_CUDA STREQUAL ON)
   message(FATAL_ERROR "PARTIALFC_CUDA is ON, and no nvcc was found: set CUDAToolkit_ROOT to the toolkit's folder")
 else()
   set(PARTIALFC_CUDA_FOUND OFF)
-  message(STATUS "Without CUDA: no nvcc, or not asked for. GPUs cannot be used")
+  message(STATUS "Without CUDA (no nvcc, PARTIALFC_CUDA=OFF, or sanitizers): GPUs cannot be used")
 endif()
 
 if(PARTIALFC_BUILD_TESTS)

@@ -10,7 +10,6 @@ uint3 threadIdx, blockIdx;
 dim3 blockDim, gridDim;
 
 namespace partialfc::simt {
-
 namespace {
 
 Block* block = nullptr;  // the one that runs
