@@ -4,10 +4,10 @@
 #   partialfc_kernels(NAME SOURCES a.cu … [TEST])
 #       NAME_sim: the object library for the simulator. For a GPU they go into libpartialfc, or with TEST into the test
 #       programs alone that name them
-#   partialfc_kernel_test(NAME SOURCES … KERNELS NAME … [LIBRARIES …] [SIMULATED])
+#   partialfc_kernel_test(NAME SOURCES … KERNELS NAME … [LIBRARIES …] [SIMULATED | TRAFFIC])
 #       one body, two programs: NAME runs on the simulator, each test under the orders of several seeds, and links
 #       LIBRARIES in place of the whole library; NAME_gpu runs on a GPU, or says that it was not run (not built for
-#       SIMULATED: what only the simulator can do)
+#       SIMULATED: what only the simulator can do). TRAFFIC: simulated, with what kernels load and store counted (simt/traffic.h)
 #   partialfc_cuda_objects(TARGET a.cu …)
 #       adds what nvcc makes of the files to a target of this folder
 
@@ -26,7 +26,7 @@ elseif(PARTIALFC_CUDA STREQUAL ON)
   message(FATAL_ERROR "PARTIALFC_CUDA is ON, and no nvcc was found: set CUDAToolkit_ROOT to the toolkit's folder")
 else()
   set(PARTIALFC_CUDA_FOUND OFF)
-  message(STATUS "Without CUDA: no nvcc, or not asked for. GPUs cannot be used")
+  message(STATUS "Without CUDA (no nvcc, PARTIALFC_CUDA=OFF, or sanitizers): GPUs cannot be used")
 endif()
 
 if(PARTIALFC_BUILD_TESTS)
@@ -38,20 +38,21 @@ if(PARTIALFC_BUILD_TESTS)
   endif()
 endif()
 
-set(PARTIALFC_SIMULATOR_SEEDS 0 1 2 3)
-
-# -FMT_USE_CONSTEXPR: fmt takes nvcc for a compiler without C++14.
+# FMT_USE_CONSTEXPR: fmt takes nvcc for a compiler without C++14.
 set(PARTIALFC_NVCC_FLAGS -std=c++20 -O3 --expt-relaxed-constexpr -lineinfo -DFMT_USE_CONSTEXPR=1 -Werror all-warnings
                          -Xcompiler -Wall,-Wextra,-Wno-missing-field-initializers,-Wno-unused-parameter,-Werror,-fPIC)
 foreach(architecture ${PARTIALFC_CUDA_ARCHITECTURES})
   list(APPEND PARTIALFC_NVCC_FLAGS -gencode arch=compute_${architecture},code=sm_${architecture})
 endforeach()
+list(GET PARTIALFC_CUDA_ARCHITECTURES -1 architecture)
 list(APPEND PARTIALFC_NVCC_FLAGS -gencode arch=compute_${architecture},code=compute_${architecture})
 
 function(partialfc_cuda_objects target)
   get_target_property(includes fmt::fmt INTERFACE_INCLUDE_DIRECTORIES)
+  list(REMOVE_ITEM includes /usr/include)  # compilers look there by themselves, and in their own order
+  list(TRANSFORM includes PREPEND -isystem=)
   foreach(source ${ARGN})
-    cmake_path(ABSOLUTE_PATH source)
+    cmake_path(ABSOLUTE_PATH source NORMALIZE)
     cmake_path(RELATIVE_PATH source BASE_DIRECTORY ${PROJECT_SOURCE_DIR} OUTPUT_VARIABLE name)
     set(object ${CMAKE_CURRENT_BINARY_DIR}/${target}.cuda/${name}.o)
     cmake_path(GET object PARENT_PATH folder)
@@ -59,7 +60,7 @@ function(partialfc_cuda_objects target)
     add_custom_command(
       OUTPUT ${object}
       COMMAND ${CCACHE} ${CUDAToolkit_NVCC_EXECUTABLE} -ccbin ${CMAKE_CXX_COMPILER} ${PARTIALFC_NVCC_FLAGS}
-              -I${PROJECT_SOURCE_DIR} -isystem=${includes} -MD -MF ${object}.d -c ${source} -o ${object}
+              -I${PROJECT_SOURCE_DIR} ${includes} -MD -MF ${object}.d -c ${source} -o ${object}
       DEPENDS ${source}
       DEPFILE ${object}.d
       COMMENT "Building CUDA object ${name}.o"
@@ -84,6 +85,11 @@ function(partialfc_kernels name)
   if(PARTIALFC_SIMULATOR)
     add_library(${name}_sim OBJECT ${ARG_SOURCES})
     partialfc_simulated_sources(${name}_sim ${ARG_SOURCES})
+    if(NOT PARTIALFC_SANITIZE)
+      add_library(${name}_traffic OBJECT EXCLUDE_FROM_ALL ${ARG_SOURCES})
+      partialfc_simulated_sources(${name}_traffic ${ARG_SOURCES})
+      target_compile_options(${name}_traffic PRIVATE -fsanitize=thread)
+    endif()
   endif()
   if(ARG_TEST)
     set_property(GLOBAL PROPERTY PARTIALFC_TEST_KERNELS_${name} ${ARG_SOURCES})
@@ -96,26 +102,38 @@ function(partialfc_kernel_test name)
   if(NOT PARTIALFC_BUILD_TESTS)
     return()
   endif()
-  cmake_parse_arguments(ARG "SIMULATED" "" "SOURCES;KERNELS;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(ARG "SIMULATED;TRAFFIC" "" "SOURCES;KERNELS;LIBRARIES" ${ARGN})
   if(NOT ARG_LIBRARIES)
     set(ARG_LIBRARIES partialfc)
   endif()
+  if(ARG_TRAFFIC AND PARTIALFC_SANITIZE)
+    return()
+  endif()
+  set(seeds 0 1 2 3)
+  if(ARG_SIMULATED OR ARG_TRAFFIC)
+    set(seeds 0)  # they choose their own
+  endif()
   if(PARTIALFC_SIMULATOR)
     set(kernels ${ARG_KERNELS})
-    list(TRANSFORM kernels APPEND _sim)
+    if(ARG_TRAFFIC)
+      list(TRANSFORM kernels APPEND _traffic)
+      list(APPEND kernels partialfc_traffic)
+    else()
+      list(TRANSFORM kernels APPEND _sim)
+    endif()
     add_executable(${name} ${ARG_SOURCES})
     target_compile_options(${name} PRIVATE ${PARTIALFC_WARNINGS})
     # Objects come before the library: its own runtime and kernels are not taken out of the archive.
     target_link_libraries(${name} PRIVATE ${kernels} partialfc_sim ${ARG_LIBRARIES} GTest::gmock GTest::gtest_main)
-    foreach(seed ${PARTIALFC_SIMULATOR_SEEDS})
+    foreach(seed ${seeds})
       gtest_discover_tests(${name} TEST_SUFFIX /seed${seed} TEST_LIST ${name}_seed${seed} DISCOVERY_TIMEOUT 60
                            PROPERTIES TIMEOUT 300 ENVIRONMENT PARTIALFC_SIMT_SEED=${seed})
     endforeach()
   endif()
-  if(PARTIALFC_CUDA_FOUND AND NOT ARG_SIMULATED)
+  if(PARTIALFC_CUDA_FOUND AND NOT (ARG_SIMULATED OR ARG_TRAFFIC))
     add_executable(${name}_gpu ${ARG_SOURCES} ${PROJECT_SOURCE_DIR}/partialfc/device/test_device.cc)
     target_compile_options(${name}_gpu PRIVATE ${PARTIALFC_WARNINGS})
-    target_link_libraries(${name}_gpu PRIVATE partialfc GTest::gmock GTest::gtest_main)
+    target_link_libraries(${name}_gpu PRIVATE partialfc_device ${ARG_LIBRARIES} GTest::gmock GTest::gtest_main)
     foreach(kernels ${ARG_KERNELS})
       get_property(sources GLOBAL PROPERTY PARTIALFC_TEST_KERNELS_${kernels})
       partialfc_cuda_objects(${name}_gpu ${sources})

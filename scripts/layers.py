@@ -12,7 +12,7 @@ import sys
 # A row may include the rows above it; a folder also itself, but not its neighbours in the row.
 LAYERS = [
     ["partialfc/base"],
-    ["partialfc/formats"],
+    ["partialfc/formats", "partialfc/device"],
     ["partialfc/comm", "partialfc/launch", "partialfc/kernels", "partialfc/data"],
     ["partialfc/centers"],
     ["partialfc/head", "partialfc/eval", "partialfc/models"],
@@ -26,9 +26,10 @@ LAYERS = [
 ]
 LEVEL = {folder: i for i, row in enumerate(LAYERS) for folder in row}
 
-# A header, or the beginning of its name: the places that may include it.
+# A header, or the beginning of its name: the places that may include it. Kernels (*.cu) include device/launch.h.
 ONLY = {
     "mpi.h": ["partialfc/comm/mpi"],
+    "cuda_runtime": ["partialfc/device/"],
     "torch/": ["trainer/"],
     "ATen/": ["trainer/"],
     "c10/": ["trainer/"],
@@ -46,7 +47,7 @@ def sources_below(root):
     for top in sorted({folder.split("/")[0] for folder in LEVEL}):
         for folder, _, names in os.walk(os.path.join(root, top)):
             for name in sorted(names):
-                if name.endswith((".h", ".cc")):
+                if name.endswith((".h", ".cc", ".cu")):
                     yield os.path.relpath(os.path.join(folder, name), root)
 
 

@@ -8,6 +8,9 @@
 
 #if defined(__CUDACC__)
 #include <cuda_runtime.h>
+
+#include "partialfc/device/reduce_sync.h"
+
 // The dynamic shared memory of a block, as an array of `type`.
 #define PFC_DYNAMIC_SHARED(type, name)                        \
   extern __shared__ __align__(16) unsigned char pfc_shared[]; \

@@ -35,7 +35,7 @@ void use_device(int ordinal);
 
 // On the device in use, 256-byte aligned. Throws with both sizes where memory is short. bytes > 0.
 void* allocate(int64_t bytes);
-void release(void* memory) noexcept;
+void release(void* memory) noexcept;  // after what is queued on the device
 // Host memory that stays where it is, so that copies run beside computing.
 void* allocate_pinned(int64_t bytes);
 void release_pinned(void* memory) noexcept;

@@ -10,28 +10,44 @@ uint3 threadIdx, blockIdx;
 dim3 blockDim, gridDim;
 
 namespace partialfc::simt {
-
-Block* block = nullptr;
-
 namespace {
+
+Block* block = nullptr;  // the one that runs
 
 struct Cancelled {};  // thrown through threads that wait when another has failed
 
-// Fibers that have nothing to do, the last one used first: its stack is in the cache. Never given back.
-struct Fibers {
-  std::vector<std::unique_ptr<Fiber>> all;
-  std::vector<Fiber*> idle;
+// The fibers of the program, never given back. Those that have nothing to do: the last one used is taken first, since its
+// stack is in the cache. For ThreadSanitizer each thread of a block has a strand and a stack of its own, by its number: a
+// stack that two strands write would be a race.
+class Fibers {
+ public:
+  // Makes those that are for ThreadSanitizer; a strand takes it 0.3 ms.
+  void prepare(int threads, Fiber::Body body) {
+    for (int i = static_cast<int>(strands_.size()); i < threads; ++i) {
+      strands_.push_back(create_strand());
+      all_.emplace_back(new Fiber(body));
+    }
+  }
+  Fiber* take(int number, Fiber::Body body) {
+    if (kThreadSanitizer) return all_[static_cast<size_t>(number)].get();
+    if (idle_.empty()) return all_.emplace_back(new Fiber(body)).get();
+    Fiber* const fiber = idle_.back();
+    idle_.pop_back();
+    return fiber;
+  }
+  void give_back(Fiber* fiber) {
+    if (!kThreadSanitizer) idle_.push_back(fiber);
+  }
+  void* strand(int number) const { return strands_[static_cast<size_t>(number)]; }
+
+ private:
+  std::vector<std::unique_ptr<Fiber>> all_;
+  std::vector<Fiber*> idle_;
+  std::vector<void*> strands_;
 };
 Fibers& fibers() {
   static Fibers& fibers = *new Fibers;
   return fibers;
-}
-
-// By number in the block; kept, since ThreadSanitizer takes 0.3 ms to make one.
-void* strand(int number) {
-  static std::vector<void*>& strands = *new std::vector<void*>;
-  while (std::ssize(strands) <= number) strands.push_back(create_strand());
-  return strands[static_cast<size_t>(number)];
 }
 
 }  // namespace
@@ -51,7 +67,7 @@ Block::Block(dim3 size, const std::function<void()>& kernel, Order& order) : ker
     threads_[i].number = static_cast<int>(i);
     threads_[i].index = {number % size.x, number / size.x % size.y, number / (size.x * size.y)};
   }
-  if (kThreadSanitizer) strand(static_cast<int>(threads_.size()) - 1);
+  if (kThreadSanitizer) fibers().prepare(static_cast<int>(threads_.size()), live);
 }
 
 void Block::run() {
@@ -83,7 +99,7 @@ void Block::run() {
 void Block::live(Fiber& fiber) {
   for (;;) {
     block->run_thread();
-    fibers().idle.push_back(&fiber);
+    fibers().give_back(&fiber);
     block->dispatch(fiber);
   }
 }
@@ -121,14 +137,9 @@ void Block::dispatch(Fiber& fiber) {
   if (ready_count_ > 0) {
     running_ = &next_thread();
     threadIdx = running_->index;
-    if (running_->fiber == nullptr) {
-      auto& idle = fibers().idle;
-      if (idle.empty()) idle.push_back(fibers().all.emplace_back(new Fiber(live)).get());
-      running_->fiber = idle.back();
-      idle.pop_back();
-    }
+    if (running_->fiber == nullptr) running_->fiber = fibers().take(running_->number, live);
     next = running_->fiber;
-    if (kThreadSanitizer) next_strand = strand(running_->number);
+    if (kThreadSanitizer) next_strand = fibers().strand(running_->number);
   }
   switch_strand(next_strand);
   if (next != &fiber) fiber.switch_to(*next);
@@ -154,42 +165,11 @@ Thread& Block::next_thread() {
   return thread;
 }
 
-Votes Block::barrier(bool vote, const Where& where) {
-  if (at_barrier_ == 0)
-    barrier_ = where;
-  else if (!same_place(barrier_, where))
-    fail("divergent barriers: this thread is at {}, others of its block are at {}", text(where),
-         text(barrier_));
-  void* const passed = &passed_[generation_ % 2];
-  release(passed);
-  votes_.yes += vote, ++votes_.all;
-  running_->state = Thread::State::kAtBarrier;
-  if (++at_barrier_ == alive_) open_barrier();
-  suspend();
-  acquire(passed);
-  return result_;
-}
-
 void Block::open_barrier() {
   at_barrier_ = 0, ++generation_;
   result_ = votes_, votes_ = {};
   for (Thread& thread : threads_)
     if (thread.state == Thread::State::kAtBarrier) make_ready(thread);
-}
-
-uint64_t Block::collective(const Collective& collective, unsigned mask, uint64_t in, int from,
-                           const Where& where) {
-  Thread& self = *running_;
-  Warp& warp = warps_[self.number / 32];
-  const int lane = self.number % 32;
-  void* const passed = warp.join(collective, mask, lane, where);
-  release(passed);
-  warp.in[lane] = in, warp.from[lane] = static_cast<uint8_t>(from);
-  self.state = Thread::State::kInWarp;
-  finish_collectives(warp);
-  suspend();
-  acquire(passed);
-  return warp.out[lane];
 }
 
 void Block::finish_collectives(Warp& warp) {
@@ -225,6 +205,40 @@ std::string Block::deadlock() const {
   }
   all.pop_back();
   return all;
+}
+
+// Flat, so that one return only comes after the switch (fiber.h).
+[[gnu::flatten]] Votes wait_at_barrier(bool vote, const Where& where) {
+  Block& b = *block;
+  if (b.at_barrier_ == 0)
+    b.barrier_ = where;
+  else if (!same_place(b.barrier_, where))
+    fail("divergent barriers: this thread is at {}, others of its block are at {}", text(where),
+         text(b.barrier_));
+  void* const passed = &b.passed_[b.generation_ % 2];
+  release(passed);
+  b.votes_.yes += vote, ++b.votes_.all;
+  b.running_->state = Thread::State::kAtBarrier;
+  if (++b.at_barrier_ == b.alive_) b.open_barrier();
+  b.suspend();
+  acquire(passed);
+  return b.result_;
+}
+
+[[gnu::flatten]] uint64_t join_collective(const Collective& collective, unsigned mask, uint64_t in, int from,
+                                          const Where& where) {
+  Block& b = *block;
+  Thread& self = *b.running_;
+  Warp& warp = b.warps_[self.number / 32];
+  const int lane = self.number % 32;
+  void* const passed = warp.join(collective, mask, lane, where);
+  release(passed);
+  warp.in[lane] = in, warp.from[lane] = static_cast<uint8_t>(from);
+  self.state = Thread::State::kInWarp;
+  b.finish_collectives(warp);
+  b.suspend();
+  acquire(passed);
+  return warp.out[lane];
 }
 
 }  // namespace partialfc::simt

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "partialfc/device/simt/fiber.h"
+#include "partialfc/device/simt/intrinsics.h"
 #include "partialfc/device/simt/types.h"
 #include "partialfc/device/simt/warp.h"
 
@@ -36,10 +37,6 @@ struct Thread {
   enum class State : uint8_t { kNew, kReady, kAtBarrier, kInWarp, kEnded } state = State::kNew;
 };
 
-struct Votes {
-  int yes = 0, all = 0;
-};
-
 class Block {
  public:
   // Threads of size, each of which calls `kernel`.
@@ -47,12 +44,11 @@ class Block {
   // Returns when all threads have. Throws Error: what a thread threw, a barrier that some do not come to, …
   void run();
 
-  // What kernels call, by way of intrinsics.h: the running thread waits.
-  Votes barrier(bool vote, const Where& where);
-  uint64_t collective(const Collective& collective, unsigned mask, uint64_t in, int from, const Where& where);
-  int lane() const { return running_->number % 32; }
-
  private:
+  friend Votes wait_at_barrier(bool vote, const Where& where);
+  friend uint64_t join_collective(const Collective& collective, unsigned mask, uint64_t in, int from,
+                                  const Where& where);
+
   static void live(Fiber& fiber);
   void run_thread();
   void end_thread();
@@ -84,10 +80,4 @@ class Block {
   void* caller_strand_ = nullptr;
 };
 
-extern Block* block;  // the one that runs
-
 }  // namespace partialfc::simt
-
-// CUDA's names. What runs next sets them.
-extern uint3 threadIdx, blockIdx;
-extern dim3 blockDim, gridDim;

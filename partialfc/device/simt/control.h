@@ -23,7 +23,8 @@ void set_seed(uint64_t seed);
 void set_devices(int count, int64_t bytes_each = int64_t{8} << 30);
 
 // Queues work of another kind in a stream: what stands in for a library that works on a device. It is called when its turn
-// comes, with the device's memory in reach, and again for as long as it returns false: not yet.
+// comes, with the device's memory in reach, and again for as long as it returns false: not yet. What it throws fails the
+// stream's device, as a kernel's failure does. It must not call the runtime.
 void enqueue(runtime::StreamHandle stream, const std::string& name, std::function<bool()> work);
 
 }  // namespace partialfc::simt

@@ -2,28 +2,17 @@
 
 #include <sys/mman.h>
 
-#include <boost/context/detail/fcontext.hpp>
-
+#include <atomic>
 #include <cerrno>
-#include <utility>
 
 #include "partialfc/base/error.h"
-#include "partialfc/device/simt/sanitizers.h"
 
 namespace partialfc::simt {
 namespace {
 
-using boost::context::detail::jump_fcontext;
-using boost::context::detail::make_fcontext;
-using boost::context::detail::transfer_t;
-
 constexpr size_t kGuard = 4096, kStack = 124 << 10;
 
 }  // namespace
-
-struct Fiber::Jump {
-  Fiber &from, &to;
-};
 
 Fiber::Fiber(Body body) : body_(body), size_(kStack) {
   void* const memory = mmap(nullptr, kGuard + kStack, PROT_READ | PROT_WRITE,
@@ -32,8 +21,11 @@ Fiber::Fiber(Body body) : body_(body), size_(kStack) {
   memory_ = static_cast<char*>(memory);
   mprotect(memory_, kGuard, PROT_NONE);
   bottom_ = memory_ + kGuard;
-  context_ = make_fcontext(memory_ + kGuard + kStack, kStack,
-                           [](transfer_t transfer) { enter(transfer.fctx, transfer.data); });
+  // Tops that differ by more than multiples of a page, or all stacks would be in the same few sets of the caches.
+  static std::atomic<size_t> count = 0;
+  const size_t unused = count++ * 448 % 4096;
+  context_ =
+      boost::context::detail::make_fcontext(memory_ + kGuard + kStack - unused, kStack - unused, enter);
 }
 
 Fiber::~Fiber() {
@@ -42,27 +34,10 @@ Fiber::~Fiber() {
   munmap(memory_, kGuard + kStack);
 }
 
-void Fiber::enter(void* context, void* data) {
-  Jump& jump = *static_cast<Jump*>(data);
-  Fiber& self = jump.to;
-  self.arrived(context, jump);
+void Fiber::enter(boost::context::detail::transfer_t transfer) {
+  Fiber& self = static_cast<Jump*>(transfer.data)->to;
+  self.arrived(transfer);
   self.body_(self);
-}
-
-void Fiber::arrived(void* context, Jump& jump) {
-  jump.from.context_ = context;
-#if defined(__SANITIZE_ADDRESS__)
-  __sanitizer_finish_switch_fiber(fake_stack_, &jump.from.bottom_, &jump.from.size_);
-#endif
-}
-
-void Fiber::switch_to(Fiber& next) {
-  Jump jump{*this, next};
-#if defined(__SANITIZE_ADDRESS__)
-  __sanitizer_start_switch_fiber(&fake_stack_, next.bottom_, next.size_);
-#endif
-  const transfer_t back = jump_fcontext(std::exchange(next.context_, nullptr), &jump);
-  arrived(back.fctx, *static_cast<Jump*>(back.data));
 }
 
 }  // namespace partialfc::simt

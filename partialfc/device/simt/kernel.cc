@@ -17,6 +17,16 @@ constexpr int64_t kMaxShared = 227 << 10;
 
 unsigned char* shared_memory = nullptr;
 
+struct Observed {
+  Observed(const std::string& kernel, const Memory& memory) {
+    if (kernel_observer != nullptr) kernel_observer(&kernel, &memory);
+  }
+  Observed(const Observed&) = delete;
+  ~Observed() {
+    if (kernel_observer != nullptr) kernel_observer(nullptr, nullptr);
+  }
+};
+
 // Exact, so that AddressSanitizer sees its end; aligned as the array that kernels declare.
 struct DynamicShared {
   explicit DynamicShared(int64_t bytes) : bytes(static_cast<size_t>(bytes)) {
@@ -46,7 +56,8 @@ void check_limits(const Kernel& kernel) {
   refuse("bytes of dynamic shared memory", kernel.shared, kMaxShared);
 }
 
-void run(const Kernel& kernel, Order& order) {
+void run(const Kernel& kernel, const Device& device, Order& order) {
+  const Observed observed(kernel.name, device.memory);
   const DynamicShared shared(kernel.shared);
   Block block(kernel.block, kernel.function, order);
   const dim3& grid = kernel.grid;
@@ -75,6 +86,8 @@ void run(const Kernel& kernel, Order& order) {
 
 }  // namespace
 
+void (*kernel_observer)(const std::string*, const Memory*) = nullptr;
+
 unsigned char* dynamic_shared() { return shared_memory; }
 
 void queue(Kernel kernel, runtime::StreamHandle stream) {
@@ -82,8 +95,9 @@ void queue(Kernel kernel, runtime::StreamHandle stream) {
   Machine& machine = Machine::get();
   const std::lock_guard turn(machine.turn);
   std::string name = "kernel " + kernel.name;
-  machine.push(*stream, {.name = std::move(name), .run = [kernel = std::move(kernel), &machine] {
-                           run(kernel, machine.order);
+  machine.push(*stream, {.name = std::move(name),
+                         .run = [kernel = std::move(kernel), &machine, &device = stream->device] {
+                           run(kernel, device, machine.order);
                            return true;
                          }});
 }

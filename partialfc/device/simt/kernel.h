@@ -30,4 +30,8 @@ void launch(const char* name, void (*kernel)(Parameters...), dim3 grid, dim3 blo
 // The dynamic shared memory of the block that runs.
 unsigned char* dynamic_shared();
 
+// Told of each kernel that begins and of its device's memory, and of its end by nulls. Null: nobody wants to know.
+class Memory;
+extern void (*kernel_observer)(const std::string* name, const Memory* memory);
+
 }  // namespace partialfc::simt

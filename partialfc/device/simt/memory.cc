@@ -14,6 +14,8 @@ namespace partialfc::simt {
 namespace {
 
 constexpr int64_t kAlignment = 256;
+// Protecting pages takes some 15 µs a MiB, each time that the host waits: with more in use than this, nothing is.
+constexpr int64_t kMostProtected = 16 << 20;
 constexpr bool kHeap = kAddressSanitizer || kThreadSanitizer;
 
 int64_t round_up(int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
@@ -85,7 +87,8 @@ void Memory::open() {
 }
 
 void Memory::close() {
-  if (!std::exchange(open_, false)) return;
+  if (!open_ || (arena_ != nullptr && used_ > kMostProtected)) return;
+  open_ = false;
   if (arena_ != nullptr) mprotect(arena_, static_cast<size_t>(bytes_), PROT_NONE);
   for (const auto& [begin, size] : allocations_) poison(begin, static_cast<size_t>(size));
 }

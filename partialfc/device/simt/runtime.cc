@@ -88,7 +88,7 @@ void* allocate_pinned(int64_t bytes) {
 void release_pinned(void* memory) noexcept {
   if (memory == nullptr) return;
   Turn turn(machine().turn);
-  for (size_t i = 0; i < machine().devices.size(); ++i) machine().finish(turn, *machine().devices[i]);
+  if (used_ordinal < std::ssize(machine().devices)) machine().finish(turn, machine().device(used_ordinal));
   std::free(memory);
 }
 

@@ -29,6 +29,10 @@ struct alignas(16) uint4 {
   unsigned x, y, z, w;
 };
 
+// Where the thread that runs is; its scheduler sets them (block.cc).
+extern uint3 threadIdx, blockIdx;
+extern dim3 blockDim, gridDim;
+
 inline float2 make_float2(float x, float y) { return {x, y}; }
 inline int2 make_int2(int x, int y) { return {x, y}; }
 inline uint2 make_uint2(unsigned x, unsigned y) { return {x, y}; }
