@@ -1,28 +1,22 @@
-// The list of a recipe's fields: visit(name, field, limits, help) for each. Limits of numbers are inclusive; of
-// strings, the allowed values. What is per_host, and what is a path, may differ between the ranks of a run.
+// The list of a recipe's fields: visit(name, field, limits, help) for each.
 #pragma once
 
-#include <limits>
 #include <string>
 #include <vector>
 
+#include "trainer/limits.h"
 #include "trainer/recipe.h"
 
 namespace partialfc {
 
 constexpr double kUnbounded = 1e15;  // counts have this for a limit, which is none
 
-struct Limits {
-  double low = -std::numeric_limits<double>::infinity();
-  double high = std::numeric_limits<double>::infinity();
-  std::vector<std::string> choices;
-  bool is_path = false;
-  bool per_host = false;
-};
-
 template <class Recipe, class Visitor>
 void for_each_field(Recipe& r, Visitor&& visit) {
   const Limits any, positive{1, kUnbounded}, not_negative{0, kUnbounded}, share{0, 1}, path{.is_path = true};
+  const auto per_host = [](double low, double high) {
+    return Limits{.low = low, .high = high, .per_host = true};
+  };
   const auto one_of = [](std::vector<std::string> choices) { return Limits{.choices = std::move(choices)}; };
 
   visit("data.source", r.data.source, one_of({"files", "synthetic"}),
@@ -41,10 +35,8 @@ void for_each_field(Recipe& r, Visitor&& visit) {
   visit("data.cache", r.data.cache, one_of({"none", "ram"}),
         "ram: one copy of the .rec in the host's memory");
   visit("data.cache_folder", r.data.cache_folder, path, "ram: where, a file system in memory");
-  visit("data.threads", r.data.threads, Limits{.low = 0, .high = 1024, .per_host = true},
-        "loader threads a rank; 0: chosen from the cores");
-  visit("data.prefetch", r.data.prefetch, Limits{.low = 1, .high = 1024, .per_host = true},
-        "batches made ahead");
+  visit("data.threads", r.data.threads, per_host(0, 1024), "loader threads a rank; 0: chosen from the cores");
+  visit("data.prefetch", r.data.prefetch, per_host(1, 1024), "batches made ahead");
   visit("data.max_skipped", r.data.max_skipped, share,
         "share of unusable images above which training stops; 100 are always borne");
 
@@ -93,7 +85,7 @@ void for_each_field(Recipe& r, Visitor&& visit) {
   visit("head.precision", r.head.precision, one_of({"fp32", "bf16"}), "of products and stored centers");
   visit("head.store", r.head.store, one_of({"memory", "file"}), "where the centers are");
   visit("head.store_folder", r.head.store_folder, path, "file: of its working file; empty: the run's");
-  visit("head.store_memory", r.head.store_memory, Limits{.low = 1e-3, .high = 1e6, .per_host = true},
+  visit("head.store_memory", r.head.store_memory, per_host(1e-3, 1e6),
         "file: GiB that a rank keeps in memory");
 
   visit("optimizer.name", r.optimizer.name, one_of({"sgd", "adamw"}), "of backbone and centers");

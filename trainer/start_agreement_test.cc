@@ -48,8 +48,7 @@ TEST(StartAgreement, EveryKeyIsComparedButPathsAndWhatIsOfAHost) {
     const std::vector<std::string> messages = told(2, [&](Communicator& world) {
       agreed(world.rank() == 0 ? Recipe{} : recipe, Precision::kFloat32, world);
     });
-    const bool of_margin =
-        std::set<std::string>{"head.margin", "head.m1", "head.m3"}.contains(name);
+    const bool of_margin = std::set<std::string>{"head.margin", "head.m1", "head.m3"}.contains(name);
     const std::string told_of = of_margin ? "head.margin" : name;  // other values are another margin
     if (messages[0].empty())
       not_compared.insert(name);

@@ -1,5 +1,5 @@
-// Why a rank of the group is lost: said by whichever thread finds out, and known to all others at once, even where one of
-// them hangs in MPI.
+// Why a rank of the group is lost: said by whichever thread finds out, and known to all others at once, even where one
+// of them hangs in MPI.
 #pragma once
 
 #include <mutex>

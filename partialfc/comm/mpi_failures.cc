@@ -4,6 +4,7 @@
 //   die     is killed by a signal
 //   throw   throws                 leave   throws with no one to catch it before the session ends
 //   end     ends too early         other   calls another operation
+//   keep    computes for ever, while the others give up a reduce_scatter and tell whether what MPI fills is still there
 // and, with heartbeats every rank must give within two seconds,
 //   freeze  is stopped by a signal while the others wait
 //   desert  is stopped by a signal while the others compute for ever
@@ -16,6 +17,7 @@
 #include <fmt/core.h>
 #include <mpi.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -29,6 +31,7 @@
 namespace {
 
 std::atomic<bool> barriers_hang = false;
+std::atomic<void*> filled_by_alltoall = nullptr;
 
 }  // namespace
 
@@ -38,11 +41,29 @@ int MPI_Ibarrier(MPI_Comm communicator, MPI_Request* request) {
   return PMPI_Ibarrier(communicator, request);
 }
 
+int MPI_Ialltoall(const void* sent, int sent_count, MPI_Datatype sent_type, void* received,
+                  int received_count, MPI_Datatype received_type, MPI_Comm communicator,
+                  MPI_Request* request) {
+  filled_by_alltoall = received;
+  return PMPI_Ialltoall(sent, sent_count, sent_type, received, received_count, received_type, communicator,
+                        request);
+}
+
 namespace partialfc {
 namespace {
 
+// Whether these pages belong to the process.
+bool are_mapped(void* memory, size_t bytes) {
+  const size_t page = ::sysconf(_SC_PAGESIZE), begin = reinterpret_cast<size_t>(memory) / page * page;
+  std::vector<unsigned char> resident(bytes / page + 2);
+  return ::mincore(reinterpret_cast<void*>(begin), bytes, resident.data()) == 0;
+}
+
+constexpr int64_t kPart = int64_t{16}
+                          << 20;  // floats: too many for memory that malloc keeps when it is freed
+
 void misbehave(Communicator& head, const std::string& mode) {
-  if (mode == "sleep") std::this_thread::sleep_for(std::chrono::minutes(5));
+  if (mode == "sleep" || mode == "keep") std::this_thread::sleep_for(std::chrono::minutes(5));
   if (mode == "stop" || mode == "freeze" || mode == "desert") ::raise(SIGSTOP);
   if (mode == "slow") {
     std::this_thread::sleep_for(std::chrono::seconds(6));
@@ -66,6 +87,11 @@ void run(MpiSession& session, const std::string& mode) {
   }
   if (head->rank() == 1) return misbehave(*head, mode);
   if (mode == "slow") return head->barrier().wait();
+  if (mode == "keep") {
+    const std::vector<float> all(kPart * head->size());
+    std::vector<float> mine(kPart);
+    return head->reduce_scatter<float>(all, mine).wait();
+  }
   if (mode == "desert") std::this_thread::sleep_for(std::chrono::minutes(5));
   head->all_reduce<float>(values).wait();
 }
@@ -109,12 +135,16 @@ int main(int argc, char** arguments) {
   const int only_speaker = argc > 2 ? std::stoi(arguments[2]) : -1;
   try {
     partialfc::MpiSession session(partialfc::options_for(mode));
-    if (mode == "leave")
+    if (mode == "leave" || mode == "keep")
       partialfc::run(session, mode);
     else
       partialfc::run_and_abort(session, mode, only_speaker);
   } catch (const std::exception& error) {
     fmt::print(stderr, "left the session: {}\n", error.what());
+    if (mode == "keep") {
+      const bool is_there = partialfc::are_mapped(filled_by_alltoall, partialfc::kPart * sizeof(float));
+      fmt::print(stderr, "what MPI fills is {}\n", is_there ? "still there" : "gone");
+    }
     return 3;
   }
 }

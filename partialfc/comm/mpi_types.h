@@ -1,5 +1,5 @@
-// Element types and reductions, as MPI knows them. MPI has no bfloat16: type and reductions are made here. Used under the
-// engine's lock. Internal to comm/.
+// Element types and reductions, as MPI knows them. MPI has no bfloat16: type and reductions are made here. Used under
+// the engine's lock. Internal to comm/.
 #pragma once
 
 #define OMPI_SKIP_MPICXX 1
