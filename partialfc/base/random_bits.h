@@ -4,7 +4,6 @@
 #include <array>
 #include <cstdint>
 
-
 namespace partialfc {
 
 // SplitMix64's finalizer (Stafford's variant 13): a bijection of 64-bit words that mixes well.
@@ -25,8 +24,7 @@ constexpr uint64_t scale_to(uint64_t bits, uint64_t bound) {
 }
 
 // 128 random bits from a 64-bit key and a 128-bit counter.
-constexpr std::array<uint32_t, 4> philox(uint64_t key, uint64_t counter_low,
-                                                         uint64_t counter_high) {
+constexpr std::array<uint32_t, 4> philox(uint64_t key, uint64_t counter_low, uint64_t counter_high) {
   uint32_t c0 = static_cast<uint32_t>(counter_low), c1 = static_cast<uint32_t>(counter_low >> 32);
   uint32_t c2 = static_cast<uint32_t>(counter_high), c3 = static_cast<uint32_t>(counter_high >> 32);
   uint32_t k0 = static_cast<uint32_t>(key), k1 = static_cast<uint32_t>(key >> 32);
