@@ -5,8 +5,11 @@
 namespace partialfc {
 
 const std::vector<VisitsKind>& visits_kinds() {
-  static const std::vector<VisitsKind> kinds = {{"cpu", make_cpu_visits, 2},
-                                                {"float64", make_reference_visits}};
+  static const std::vector<VisitsKind> kinds = {{.name = "cpu",
+                                                 .make = make_cpu_visits,
+                                                 .most_threads = 2,
+                                                 .has_bf16 = bfloat16_unit() != BFloat16Unit::kNone},
+                                                {.name = "float64", .make = make_reference_visits}};
   return kinds;
 }
 

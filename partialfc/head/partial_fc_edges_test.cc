@@ -21,7 +21,7 @@ struct SingleStep {
   reference::HeadResult expected;
 };
 
-class PartialFCEdges : public testing::TestWithParam<VisitsKind> {
+class PartialFCEdges : public VisitsTest {
  protected:
   SingleStep run_single(const MarginOptions& margin, const Matrix<float>& x,
                         const std::vector<int64_t>& labels, const Matrix<float>& centers) const;

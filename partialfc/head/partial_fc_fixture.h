@@ -1,6 +1,8 @@
 // What the tests of PartialFC share: layers to test, random batches, rows of centers. For tests only.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <cmath>
 #include <ostream>
@@ -8,6 +10,7 @@
 
 #include "partialfc/base/random.h"
 #include "partialfc/comm/thread_ranks.h"
+#include "partialfc/device/runtime.h"
 #include "partialfc/head/partial_fc.h"
 #include "partialfc/head/visits.h"
 
@@ -19,6 +22,7 @@ struct VisitsKind {
   std::unique_ptr<Visits> (*make)(const PartialFCOptions&, const RankShare&, ThreadTeam&) = nullptr;
   int most_threads = 1;   // with which it has something to do
   bool has_bf16 = false;  // here
+  bool needs_device = false;
 
   PartialFC layer(const PartialFCOptions& options, Communicator& comm, ThreadTeam& team) const {
     return PartialFC(options, comm, make(options, share_of(options, comm), team));
@@ -29,6 +33,15 @@ inline void PrintTo(const VisitsKind& kind, std::ostream* out) { *out << kind.na
 
 // Those of the program that runs: the host's (host_visits_kinds.cc), or a device's (device_visits_kinds.cc).
 const std::vector<VisitsKind>& visits_kinds();
+
+// Those that need a device are not run where there is none.
+inline void skip_without_device(const VisitsKind& visits) {
+  if (visits.needs_device && runtime::device_count() == 0) GTEST_SKIP() << "no GPU";
+}
+class VisitsTest : public testing::TestWithParam<VisitsKind> {
+ protected:
+  void SetUp() override { skip_without_device(GetParam()); }
+};
 
 // What a test runs: a layer, and the rows each rank brings to a step.
 struct Case {

@@ -13,7 +13,7 @@
 namespace partialfc {
 namespace {
 
-class PartialFCPending : public testing::TestWithParam<VisitsKind> {
+class PartialFCPending : public VisitsTest {
  protected:
   static constexpr int64_t kRows = 6;  // of a rank and a forward
 

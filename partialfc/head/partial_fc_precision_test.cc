@@ -8,7 +8,7 @@
 namespace partialfc {
 namespace {
 
-class PartialFCPrecision : public testing::TestWithParam<VisitsKind> {};
+class PartialFCPrecision : public VisitsTest {};
 
 INSTANTIATE_TEST_SUITE_P(Visits, PartialFCPrecision, testing::ValuesIn(visits_kinds()),
                          [](const auto& info) { return std::string(info.param.name); });

@@ -156,7 +156,10 @@ const Case kCases[] = {
     {.name = "out_of_range", .margin = {.scale = 400}},
 };
 
-class PartialFCTest : public testing::TestWithParam<std::tuple<Case, VisitsKind>> {};
+class PartialFCTest : public testing::TestWithParam<std::tuple<Case, VisitsKind>> {
+ protected:
+  void SetUp() override { skip_without_device(std::get<1>(GetParam())); }
+};
 
 TEST_P(PartialFCTest, EqualsTheReference) {
   const auto& [test, visits] = GetParam();
