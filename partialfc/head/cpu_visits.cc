@@ -63,7 +63,7 @@ CpuVisits::CpuVisits(const PartialFCOptions& options, const RankShare& share, Th
 
 Exchange CpuVisits::exchange(int64_t width) {
   const size_t part = options_.max_batch * width;
-  return {std::span(mine_).first(part), std::span(all_).first(part * share_.ranks)};
+  return {.mine = std::span(mine_).first(part), .all = std::span(all_).first(part * share_.ranks)};
 }
 
 void CpuVisits::observe_rows(RowObserver* observer) {
@@ -76,7 +76,8 @@ void CpuVisits::observe_rows(RowObserver* observer) {
 }
 
 // A row: x (D float32), then y (int64); rows past this rank's batch carry −1.
-Exchange CpuVisits::pack(MatrixView<const float> features, std::span<const int64_t> labels) {
+Exchange CpuVisits::pack(const HostFeatures& batch) {
+  const auto& [features, labels, gradients] = batch;
   update_thread_.wait_for_all();
   if (spare_.empty()) {
     spare_.push_back(std::make_unique<CpuForward>());
@@ -178,8 +179,8 @@ Exchange CpuVisits::feature_gradients() {
   return message;
 }
 
-void CpuVisits::finish_gradients(MatrixView<const float> features, std::span<const int64_t> labels,
-                                 MatrixView<float> gradients) {
+void CpuVisits::finish_gradients(const HostFeatures& batch) {
+  const auto& [features, labels, gradients] = batch;
   const int64_t dim = options_.dim;
   const std::span<float> mine = exchange(dim).mine;
   team_.for_each_part(0, features.rows, [&](int, int64_t begin, int64_t end) {

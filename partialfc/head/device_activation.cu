@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <numeric>
 #include <vector>
 
 #include "partialfc/device/block.h"
@@ -175,24 +174,34 @@ unsigned blocks_for(int64_t threads, int64_t of_block) {
 
 }  // namespace
 
+// Each positive beyond a share adds one: all shares, and as many more as there can be samples.
+int64_t DeviceActivation::capacity_of(const ClassPlacement& placement, Range blocks,
+                                      const ClassSampler& sampler, int64_t max_samples) {
+  int64_t all = 0, shares = 0;
+  for (int64_t b = blocks.first; b < blocks.last; ++b) {
+    const Range positions = placement.positions_of_block(b);
+    const int64_t share = sampler.share_of(positions);
+    shares += share;
+    all += std::min(positions.size(), share + max_samples);
+  }
+  return std::min(all, shares + max_samples);
+}
+
 DeviceActivation::DeviceActivation(const ClassPlacement& placement, Range blocks, const ClassSampler& sampler,
                                    int64_t max_samples)
     : placement_(placement),
       blocks_(blocks),
       positions_(placement.positions_of_blocks(blocks)),
       sampler_(sampler),
-      max_samples_(max_samples) {
+      max_samples_(max_samples),
+      capacity_(capacity_of(placement, blocks, sampler, max_samples)) {
   std::vector<int32_t> firsts, shares;
   for (int64_t b = blocks.first; b < blocks.last; ++b) {
     const Range positions = placement.positions_of_block(b);
     firsts.push_back(static_cast<int32_t>(positions.first - positions_.first));
     shares.push_back(static_cast<int32_t>(sampler.share_of(positions)));
-    capacity_ += std::min(positions.size(), shares.back() + max_samples);
   }
   firsts.push_back(static_cast<int32_t>(positions_.size()));
-  // Each positive beyond a share adds one: all shares, and as many more as there can be samples.
-  capacity_ = std::min({capacity_, positions_.size(),
-                        max_samples + std::accumulate(shares.begin(), shares.end(), int64_t{0})});
   fill_from(firsts, block_first_);
   fill_from(shares, shares_);
   slots_ = DeviceBuffer<int32_t>(capacity_);

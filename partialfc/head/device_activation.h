@@ -29,7 +29,10 @@ class DeviceActivation {
   DeviceActivation(const ClassPlacement& placement, Range blocks, const ClassSampler& sampler,
                    int64_t max_samples);
 
-  int64_t capacity() const { return capacity_; }  // the most classes that can be active
+  // The most classes of these blocks that can be active.
+  static int64_t capacity_of(const ClassPlacement& placement, Range blocks, const ClassSampler& sampler,
+                             int64_t max_samples);
+  int64_t capacity() const { return capacity_; }
   // labels (N): class ids, −1 for rows that take no part. Four launches.
   void activate(int64_t step, DeviceSpan<const int64_t> labels, Stream& stream);
   DeviceActiveClasses active() const;
@@ -39,7 +42,7 @@ class DeviceActivation {
   const Range blocks_, positions_;
   const ClassSampler sampler_;
   const int64_t max_samples_;
-  int64_t capacity_ = 0;
+  const int64_t capacity_;
   DeviceBuffer<int32_t> block_first_;  // (B + 1) first slot of each block
   DeviceBuffer<int32_t> shares_;       // (B)
 

@@ -10,7 +10,7 @@
 
 #include "partialfc/base/random.h"
 #include "partialfc/comm/thread_ranks.h"
-#include "partialfc/device/runtime.h"
+#include "partialfc/device/stream.h"
 #include "partialfc/head/partial_fc.h"
 #include "partialfc/head/visits.h"
 
@@ -18,15 +18,37 @@ namespace partialfc {
 
 // An implementation of the visits: what is tested over any of them gets its layer from here.
 struct VisitsKind {
+  // Where the layer's messages go: for visits on a device a channel of it, else none.
+  using MakeChannel = std::unique_ptr<Communicator> (*)(Communicator&, Stream&);
+  using MakeVisits = std::unique_ptr<Visits> (*)(const PartialFCOptions&, const RankShare&, ThreadTeam&,
+                                                 Stream*);
+
   const char* name = "";
-  std::unique_ptr<Visits> (*make)(const PartialFCOptions&, const RankShare&, ThreadTeam&) = nullptr;
+  MakeVisits make = nullptr;
+  MakeChannel channel = nullptr;
   int most_threads = 1;   // with which it has something to do
   bool has_bf16 = false;  // here
   bool needs_device = false;
+};
 
-  PartialFC layer(const PartialFCOptions& options, Communicator& comm, ThreadTeam& team) const {
-    return PartialFC(options, comm, make(options, share_of(options, comm), team));
-  }
+// A layer with what it stands on.
+class TestLayer {
+ public:
+  TestLayer(const VisitsKind& kind, const PartialFCOptions& options, Communicator& comm, ThreadTeam& team)
+      : stream_(kind.needs_device ? std::make_unique<Stream>() : nullptr),
+        channel_(kind.channel != nullptr ? kind.channel(comm, *stream_) : nullptr),
+        comm_(channel_ ? *channel_ : comm),
+        head_(options, comm_, kind.make(options, share_of(options, comm), team, stream_.get())) {}
+
+  Communicator& comm() { return comm_; }  // the layer's own
+  operator PartialFC&() { return head_; }
+  PartialFC* operator->() { return &head_; }
+
+ private:
+  std::unique_ptr<Stream> stream_;
+  std::unique_ptr<Communicator> channel_;
+  Communicator& comm_;
+  PartialFC head_;
 };
 
 inline void PrintTo(const VisitsKind& kind, std::ostream* out) { *out << kind.name; }
@@ -106,7 +128,8 @@ inline Outcome run_steps(const VisitsKind& visits, PartialFCOptions options, int
   run_ranks(1, [&](Communicator& comm) {
     ThreadTeam team(threads);
     options.max_batch = rows;
-    PartialFC head = visits.layer(options, comm, team);
+    TestLayer layer(visits, options, comm, team);
+    PartialFC& head = layer;
     Matrix<float> dx(rows, options.dim);
     for (int step = 0; step < steps; ++step) {
       out.losses.push_back(head.forward(step, random_features(rows, options.dim, step).view(),

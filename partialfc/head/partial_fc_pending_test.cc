@@ -54,7 +54,8 @@ TEST_P(PartialFCPending, SeveralForwardsAreOneStepOfTheSummedGradient) {
           options.kept_bytes = kept_bytes;
           std::vector<std::vector<double>> sums;  // of the moments, by position
           for (int step = 0; step < kForwards; ++step) {
-            PartialFC head = GetParam().layer(options, comm, team);
+            TestLayer layer(GetParam(), options, comm, team);
+            PartialFC& head = layer;
             forward(head, step, comm.rank());
             head.update(kRate, 0.5);
             const auto after = records(head, team);
@@ -62,7 +63,8 @@ TEST_P(PartialFCPending, SeveralForwardsAreOneStepOfTheSummedGradient) {
             for (size_t i = 0; i < after.size(); ++i)
               for (int64_t d = 0; d < test.dim; ++d) sums[i][d] += after[i][test.dim + d];
           }
-          PartialFC head = GetParam().layer(options, comm, team);
+          TestLayer layer(GetParam(), options, comm, team);
+          PartialFC& head = layer;
           for (int step = 0; step < kForwards; ++step) forward(head, step, comm.rank());
           head.update(kRate, 0.5);
           EXPECT_EQ(head.updates(), 1);
@@ -84,7 +86,8 @@ TEST_P(PartialFCPending, WhatIsNotFiniteOrTakenBackAddsNothing) {
     std::vector<std::vector<float>> result;
     run_ranks(2, [&](Communicator& comm) {
       ThreadTeam team(1);
-      PartialFC head = GetParam().layer(options_of(test), comm, team);
+      TestLayer layer(GetParam(), options_of(test), comm, team);
+      PartialFC& head = layer;
       forward(head, 0, comm.rank());
       extra(head, comm.rank());
       head.update(kRate);
@@ -107,7 +110,8 @@ TEST_P(PartialFCPending, WhatIsNotFiniteOrTakenBackAddsNothing) {
 TEST_P(PartialFCPending, WithoutAForwardNothingIsUpdated) {
   run_ranks(1, [&](Communicator& comm) {
     ThreadTeam team(1);
-    PartialFC head = GetParam().layer(options_of(Case{}), comm, team);
+    TestLayer layer(GetParam(), options_of(Case{}), comm, team);
+    PartialFC& head = layer;
     head.update(kRate);
     forward(head, 0, 0);
     head.drop_last();
@@ -121,7 +125,8 @@ TEST_P(PartialFCPending, AnUpdateBesideOtherWorkIsTheSame) {
     std::vector<std::vector<float>> result;
     run_ranks(1, [&](Communicator& comm) {
       ThreadTeam team(2);
-      PartialFC head = GetParam().layer(options_of(Case{.rate = 0.4}), comm, team);
+      TestLayer layer(GetParam(), options_of(Case{.rate = 0.4}), comm, team);
+      PartialFC& head = layer;
       for (int step = 0; step < 5; ++step) {
         forward(head, step, 0);
         Request update = head.begin_update(kRate);

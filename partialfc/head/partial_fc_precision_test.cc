@@ -64,13 +64,15 @@ TEST_P(PartialFCPrecision, ManySmallStepsAreNotLost) {
   // Weight decay alone moves a center by 1e-4 of itself a step, an eightieth of what bfloat16 can tell apart.
   run_ranks(1, [&](Communicator& comm) {
     ThreadTeam team(1);
-    PartialFC head = GetParam().layer({.num_classes = 64,
-                                       .dim = 64,
-                                       .max_batch = 1,
-                                       .precision = Precision::kBFloat16,
-                                       .margin = {.scale = 1e-3f},
-                                       .optimizer = {.momentum = 0, .weight_decay = 0.1f}},
-                                      comm, team);
+    TestLayer layer(GetParam(),
+                    {.num_classes = 64,
+                     .dim = 64,
+                     .max_batch = 1,
+                     .precision = Precision::kBFloat16,
+                     .margin = {.scale = 1e-3f},
+                     .optimizer = {.momentum = 0, .weight_decay = 0.1f}},
+                    comm, team);
+    PartialFC& head = layer;
     const auto norm = [&] {
       double sum = 0;
       for (int64_t position = 0; position < 64; ++position) {

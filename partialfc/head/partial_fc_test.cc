@@ -111,7 +111,8 @@ void compare_with_reference(const VisitsKind& visits, const Case& test, int rank
 
   run_ranks(ranks, [&](Communicator& comm) {
     ThreadTeam team(threads);
-    PartialFC head = visits.layer(options_of(test), comm, team);
+    TestLayer layer(visits, options_of(test), comm, team);
+    PartialFC& head = layer;
     const Range mine = rows_of(test, comm.rank(), ranks);
     for (int step = 0; step < test.steps; ++step) {
       const Matrix<float> x = random_features(rows, test.dim, step);

@@ -6,6 +6,7 @@
 #include <limits>
 #include <map>
 #include <numeric>
+#include <utility>
 
 #include "partialfc/centers/host_store.h"
 #include "partialfc/head/active_classes.h"
@@ -72,7 +73,11 @@ class ReferenceVisits final : public Visits {
     if (std::exchange(has_last_, false)) pending_.pop_back();
   }
 
-  Exchange pack(MatrixView<const float> features, std::span<const int64_t> labels) override {
+  using Visits::finish_gradients;
+  using Visits::pack;
+
+  Exchange pack(const HostFeatures& batch) override {
+    const auto& [features, labels, gradients] = batch;
     pending_.emplace_back();
     has_last_ = true;
     const int64_t dim = options_.dim;
@@ -84,7 +89,7 @@ class ReferenceVisits final : public Visits {
       if (label >= 0) std::copy_n(features[n], dim, &mine_[n * (dim + 2)]);
       std::memcpy(&mine_[n * (dim + 2) + dim], &label, sizeof label);
     }
-    return {mine_, all_};
+    return {.mine = mine_, .all = all_};
   }
 
   void set_batch() override {
@@ -112,7 +117,7 @@ class ReferenceVisits final : public Visits {
     for (int64_t j = 0; j < f.active.size(); ++j) f.w.emplace_back(records[j], records[j] + options_.dim);
   }
 
-  std::span<float> first_visit() override {
+  Message first_visit() override {
     Forward& f = last();
     const size_t samples = f.labels.size();
     f.shifts.assign(samples, fixed_shift(margin_.scale));
@@ -125,25 +130,25 @@ class ReferenceVisits final : public Visits {
           static_cast<float>(margin_.scale * with_margin(margin_, target.cosine).value);
     message_.back() = is_finite() ? 0.0f : 1.0f;
     shifted_message_.clear();
-    return message_;
+    return {.host = message_};
   }
 
-  std::span<float> largest_logits() override {
+  Message largest_logits() override {
     Forward& f = last();
     f.shifts.assign(f.labels.size(), -std::numeric_limits<float>::infinity());
     for_each_negative(f, [&](int64_t n, int64_t, double logit) {
       f.shifts[n] = std::max(f.shifts[n], static_cast<float>(logit));
     });
-    return f.shifts;
+    return {.host = f.shifts};
   }
 
-  std::span<float> first_visit_shifted() override {
+  Message first_visit_shifted() override {
     for (float& shift : last().shifts)
       if (std::isinf(shift)) shift = 0;
     sum_up();
     shifted_message_.assign(negatives_.begin(), negatives_.end());
     shifted_message_.push_back(is_finite() ? 0.0f : 1.0f);
-    return shifted_message_;
+    return {.host = shifted_message_};
   }
 
   ReducedSums read_sums() override {
@@ -175,11 +180,11 @@ class ReferenceVisits final : public Visits {
     for (size_t n = 0; n < f.labels.size(); ++n)
       std::ranges::copy(gradients[n], &all_[f.rows[n] * options_.dim]);
     const size_t part = options_.max_batch * options_.dim;
-    return {std::span(mine_).first(part), std::span(all_).first(part * share_.ranks)};
+    return {.mine = std::span(mine_).first(part), .all = std::span(all_).first(part * share_.ranks)};
   }
 
-  void finish_gradients(MatrixView<const float> features, std::span<const int64_t> labels,
-                        MatrixView<float> gradients) override {
+  void finish_gradients(const HostFeatures& batch) override {
+    const auto& [features, labels, gradients] = batch;
     const int64_t dim = options_.dim;
     for (int64_t n = 0; n < features.rows; ++n) {
       Vector gradient(&mine_[n * dim], &mine_[(n + 1) * dim]);

@@ -72,4 +72,13 @@ std::unique_ptr<DeviceProducts<T>> make_plain_products() {
 template std::unique_ptr<DeviceProducts<float>> make_plain_products();
 template std::unique_ptr<DeviceProducts<BFloat16>> make_plain_products();
 
+#if !defined(__CUDACC__)
+template <class T>
+std::unique_ptr<DeviceProducts<T>> make_device_products(bool) {
+  return make_plain_products<T>();
+}
+template std::unique_ptr<DeviceProducts<float>> make_device_products(bool);
+template std::unique_ptr<DeviceProducts<BFloat16>> make_device_products(bool);
+#endif
+
 }  // namespace partialfc
