@@ -201,10 +201,10 @@ TEST_P(PartialFCEdges, ThreeCollectivesOfTheStatedSize) {
       Matrix<float> dx(8, test.dim);
       std::vector<int64_t> labels(8);
       std::iota(labels.begin(), labels.end(), 8 * comm.rank());
-      const Traffic before = comm.traffic();
+      const Traffic before = layer.comm().traffic();
       head.forward(0, x.view(), labels, dx.view());
       head.update(kRate);
-      const Traffic after = comm.traffic();
+      const Traffic after = layer.comm().traffic();
       EXPECT_EQ(after.total().calls - before.total().calls, 3 + extra);
       const int64_t n = 16;
       EXPECT_EQ(after[Collective::kAllGather].bytes - before[Collective::kAllGather].bytes,

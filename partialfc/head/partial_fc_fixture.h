@@ -26,8 +26,9 @@ struct VisitsKind {
   const char* name = "";
   MakeVisits make = nullptr;
   MakeChannel channel = nullptr;
-  int most_threads = 1;   // with which it has something to do
-  bool has_bf16 = false;  // here
+  int most_threads = 1;        // with which it has something to do
+  bool has_bf16 = false;       // here
+  bool rounds_logits = false;  // with it, to bfloat16
   bool needs_device = false;
 };
 

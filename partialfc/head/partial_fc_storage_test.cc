@@ -16,7 +16,7 @@ namespace {
 TEST(PartialFCMemory, AFileStoreGivesTheSameNumbers) {
   const ScratchFolder folder;
   PartialFCOptions options{.num_classes = 3000, .dim = 24, .sample_rate = 0.2};
-  const VisitsKind host{"cpu", make_cpu_visits, 2};
+  const VisitsKind host = visits_kinds().front();
   const Outcome in_memory = run_steps(host, options, 2, 20, 8);
   options.file_store = FileStoreOptions{.folder = folder.path(), .memory_bytes = 1400 * 512};
   const Outcome in_file = run_steps(host, options, 2, 20, 8);
