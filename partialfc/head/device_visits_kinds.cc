@@ -21,17 +21,13 @@ std::unique_ptr<Communicator> device_channel(Communicator& comm, Stream& stream)
 }  // namespace
 
 const std::vector<VisitsKind>& visits_kinds() {
-  static const std::vector<VisitsKind> kinds = {{.name = "through_the_host",
-                                                 .make = make<1 << 20, false>,
-                                                 .has_bf16 = true,
-                                                 .rounds_logits = true,
-                                                 .needs_device = true},
-                                                {.name = "tiles",
-                                                 .make = make<128, true>,
-                                                 .channel = device_channel,
-                                                 .has_bf16 = true,
-                                                 .rounds_logits = true,
-                                                 .needs_device = true}};
+  static const std::vector<VisitsKind> kinds = {
+      {.name = "through_the_host", .make = make<1 << 20, false>, .has_bf16 = true, .needs_device = true},
+      {.name = "tiles",
+       .make = make<128, true>,
+       .channel = device_channel,
+       .has_bf16 = true,
+       .needs_device = true}};
   return kinds;
 }
 

@@ -132,13 +132,7 @@ TEST_P(PartialFCEdges, NothingChangesWhenARankBringsNaN) {
       ThreadTeam team(1);
       TestLayer layer(GetParam(), options_of(test), comm, team);
       PartialFC& head = layer;
-      const auto records = [&] {
-        std::vector<std::vector<float>> all;
-        for (int64_t p = head.store().positions().first; p < head.store().positions().last; ++p)
-          all.push_back(record_of(head, p, team));
-        return all;
-      };
-      const auto before = records();
+      const auto before = own_records(head, team);
       Matrix<float> x = random_features(4, test.dim, 0), dx(4, test.dim);
       if (comm.rank() == 1) x(2, 3) = bad;
       const auto labels = random_labels(4, test.classes, comm.rank());
@@ -146,7 +140,7 @@ TEST_P(PartialFCEdges, NothingChangesWhenARankBringsNaN) {
       EXPECT_FALSE(head.forward(0, x.view(), labels, dx.view()).finite);
       head.update(kRate);
       for (int64_t i = 0; i < dx.size(); ++i) EXPECT_EQ(dx.data()[i], 0);
-      EXPECT_EQ(before, records());
+      EXPECT_EQ(before, own_records(head, team));
       x(2, 3) = 1;  // the next step is as if nothing had been
       EXPECT_TRUE(head.forward(1, x.view(), labels, dx.view()).finite);
     });

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <ostream>
 #include <vector>
 
@@ -28,7 +29,6 @@ struct VisitsKind {
   MakeChannel channel = nullptr;
   int most_threads = 1;        // with which it has something to do
   bool has_bf16 = false;       // here
-  bool rounds_logits = false;  // with it, to bfloat16
   bool needs_device = false;
 };
 
@@ -108,12 +108,24 @@ inline std::vector<int64_t> random_labels(int64_t rows, int64_t classes, int64_t
   return labels;
 }
 
-inline std::vector<float> record_of(PartialFC& head, int64_t position, ThreadTeam& team) {
-  int64_t slot;
-  head.store().locate(std::span(&position, 1), std::span(&slot, 1), team);
-  std::vector<float> record(head.store().layout().numbers());
-  head.store().read(std::span(&slot, 1), {record.data(), 1, head.store().layout().numbers()});
-  return record;
+// The records of these positions of the rank's.
+inline std::vector<std::vector<float>> records_at(PartialFC& head, const std::vector<int64_t>& positions,
+                                                  ThreadTeam& team) {
+  const int64_t numbers = head.store().layout().numbers();
+  std::vector<int64_t> slots(positions.size());
+  head.store().locate(positions, slots, team);
+  Matrix<float> rows(std::ssize(slots), numbers);
+  head.store().read(slots, rows.view());
+  std::vector<std::vector<float>> records;
+  for (int64_t i = 0; i < rows.rows(); ++i) records.emplace_back(rows[i], rows[i] + numbers);
+  return records;
+}
+// Of all the rank's, by position.
+inline std::vector<std::vector<float>> own_records(PartialFC& head, ThreadTeam& team) {
+  const Range own = head.store().positions();
+  std::vector<int64_t> positions(own.size());
+  std::iota(positions.begin(), positions.end(), own.first);
+  return records_at(head, positions, team);
 }
 
 // What a few steps leave: of the last step's gradients and of all records.
@@ -139,8 +151,10 @@ inline Outcome run_steps(const VisitsKind& visits, PartialFCOptions options, int
       head.update(0.05);
     }
     out.dx.assign(dx.data(), dx.data() + dx.size());
+    std::vector<int64_t> positions;
     for (int64_t id = 0; id < options.num_classes; ++id)
-      out.records.push_back(record_of(head, head.placement().position_of(id), team));
+      positions.push_back(head.placement().position_of(id));
+    out.records = records_at(head, positions, team);
   });
   return out;
 }

@@ -49,8 +49,8 @@ class PartialFCFewFrames : public testing::Test {
         most_active_ = std::max(most_active_, result.active);
         head.update(kRate);
       }
-      for (int64_t position = 0; position < options_.num_classes; ++position)
-        result.push_back(record_of(head, position, team));
+      for (int64_t position = 0; position < options_.num_classes; ++position)  // few have room at once
+        result.push_back(records_at(head, {position}, team).front());
     });
     return result;
   }

@@ -128,9 +128,10 @@ void compare_with_reference(const VisitsKind& visits, const Case& test, int rank
       expect_near("dx", dx.data(), expected_dx[mine.first], dx.size(),
                   tolerance(test) * largest(expected_dx.data(), expected_dx.size()));
     }
-    const Range owned = head.store().positions();
-    for (int64_t position = owned.first; position < owned.last; ++position) {
-      const auto got = record_of(head, position, team);
+    const auto records = own_records(head, team);
+    for (size_t slot = 0; slot < records.size(); ++slot) {
+      const auto& got = records[slot];
+      const int64_t position = head.store().positions().first + static_cast<int64_t>(slot);
       const auto& wanted = model.records().at(head.placement().class_at(position));
       for (size_t i = 0; i < wanted.size(); i += test.dim)  // w, then each state vector
         expect_near("record", &got[i], &wanted[i], test.dim,
