@@ -47,9 +47,10 @@ void expect_as_on_the_host(const Problem& problem, int rank, int64_t step) {
   DeviceActivation activation(placement, blocks, sampler, std::ssize(problem.labels));
   Stream stream;
   const DeviceBuffer<int64_t> labels = to_device(problem.labels);
-  activation.activate(step, labels.span(), stream);
+  const DeviceBuffer<int32_t> active_count(1);
+  activation.activate(step, labels.span(), active_count.span(), stream);
   const DeviceActiveClasses active = activation.active();
-  const int32_t count = to_host(active.count, stream)[0];
+  const int32_t count = to_host(active_count.span(), stream)[0];
   const std::vector<int32_t> slots = to_host(active.slots, stream),
                              positive_of = to_host(active.positive_of, stream),
                              class_of = to_host(active.class_of, stream),

@@ -221,7 +221,6 @@ template <class T>
 void unpack_batch(DeviceMatrix<const float> messages, const DeviceBatch<T>& batch, Stream& stream) {
   PFC_CHECK(messages.rows <= batch.labels.size && messages.cols == batch.features.cols + 2 &&
             messages.stride == messages.cols && batch.operand.cols == batch.features.cols);
-  clear(batch.sample_count, stream);
   launch("unpack_batch", unpack<T>, blocks_of_samples(batch.labels.size), kThreads, 0, stream,
          messages.address, messages.rows, batch);
 }

@@ -23,7 +23,7 @@ struct DeviceBatch {
   DeviceSpan<int64_t> labels;        // (N)
   DeviceMatrix<float> features;      // x̂ (N, D)
   DeviceMatrix<T> operand;           // x̂ (N, padded D)
-  DeviceSpan<int32_t> sample_count;  // (1) rows that take part
+  DeviceSpan<int32_t> sample_count;  // (1) added to: rows that take part
   DeviceSpan<int32_t> not_finite;    // (1) set to 1 where an x of theirs is not; else left as it is
 };
 // messages (rows of all ranks, D + 2) as gathered.

@@ -30,8 +30,7 @@ struct DeviceForward {
         features(samples * options.dim),
         operand(samples * padded_for_device(options.dim)),
         weighted(samples * padded_for_device(options.dim)),
-        sample_count(1),
-        not_finite(1),
+        counts(4),
         cosines(samples),
         weights(samples),
         coefficients(samples),
@@ -44,16 +43,22 @@ struct DeviceForward {
     return {buffer.span().address, samples(), dim, padded_for_device(dim)};
   }
 
+  // What a step counts, cleared when it begins, each (1): S, bad rows (pack_batch), samples, what is not finite.
+  DeviceSpan<int32_t> active_count() const { return counts.span().part(0, 1); }
+  DeviceSpan<int32_t> bad_row() const { return counts.span().part(1, 1); }
+  DeviceSpan<int32_t> sample_count() const { return counts.span().part(2, 1); }
+  DeviceSpan<int32_t> not_finite() const { return counts.span().part(3, 1); }
+
   DeviceActivation activation;
   DeviceBuffer<float> inverse_norms;  // (S)
   const int64_t kept_classes;
   DeviceBuffer<T> values;  // E/‖w‖ (places, N)
 
-  const int64_t dim;                                           // D
-  DeviceBuffer<int64_t> labels;                                // (N)
-  DeviceBuffer<float> features;                                // x̂ (N, D)
-  DeviceBuffer<T> operand, weighted;                           // x̂ and weights · x̂ (N, padded D)
-  DeviceBuffer<int32_t> sample_count, not_finite;              // (1)
+  const int64_t dim;                  // D
+  DeviceBuffer<int64_t> labels;       // (N)
+  DeviceBuffer<float> features;       // x̂ (N, D)
+  DeviceBuffer<T> operand, weighted;  // x̂ and weights · x̂ (N, padded D)
+  DeviceBuffer<int32_t> counts;
   DeviceBuffer<float> cosines, weights, coefficients, shifts;  // (N)
   bool is_shifted = false;                                     // by `shifts`; else by fixed_shift()
 

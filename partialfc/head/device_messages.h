@@ -14,7 +14,7 @@ class DeviceMessages {
       : ranks_(ranks),
         on_device_(on_device),
         stream_(stream),
-        mine_(part),
+        mine_(is_alone() ? 0 : part),
         all_(part * ranks),
         sums_(sums),
         host_mine_(on_device ? 0 : part),
@@ -22,7 +22,7 @@ class DeviceMessages {
         host_sums_(sums) {}
 
   bool on_device() const { return on_device_; }
-  DeviceSpan<float> mine(int64_t part) const { return mine_.first(part); }
+  DeviceSpan<float> mine(int64_t part) const { return is_alone() ? all_.first(part) : mine_.first(part); }
   DeviceSpan<float> all(int64_t part) const { return all_.first(part * ranks_); }
   DeviceSpan<float> sums() const { return sums_.span(); }
   std::span<const float> host_sums() const { return host_sums_.span(); }
@@ -42,6 +42,8 @@ class DeviceMessages {
 
  private:
   Exchange exchange(int64_t part) const;
+  // A rank alone sends itself nothing: its part is all there is.
+  bool is_alone() const { return on_device_ && ranks_ == 1; }
 
   const int ranks_;
   const bool on_device_;

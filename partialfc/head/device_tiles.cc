@@ -54,7 +54,7 @@ void DeviceTiles<T>::make_products(DeviceForward<T>& forward, const Tile& tile, 
   gather_centers<T>(store_.records<const T>(),
                     forward.activation.active().slots.part(tile.classes.first, tile.classes.size()),
                     tile.centers, forward.inverse_norms.span().part(tile.classes.first, tile.classes.size()),
-                    forward.not_finite.span(), stream);
+                    forward.not_finite(), stream);
   products_->logits(tile.centers, forward.operand_of(forward.operand), tile.values, stream);
 }
 
@@ -102,7 +102,7 @@ DeviceSums<T> DeviceTiles<T>::sums_of(const DeviceForward<T>& forward) const {
           .class_of = active.class_of,
           .labels = forward.labels.span(),
           .features = forward.unit_features(),
-          .not_finite = forward.not_finite.span()};
+          .not_finite = forward.not_finite()};
 }
 
 template class DeviceTiles<float>;

@@ -71,8 +71,7 @@ DeviceVisits<T>::DeviceVisits(const PartialFCOptions& options, const RankShare& 
   second_visit_ = std::make_unique<DeviceUpdate<T>>(options, *store_, *tiles_);
   messages_ = std::make_unique<DeviceMessages>(options.max_batch * (options.dim + 2), share.ranks,
                                                4 * samples_ + 2, device.messages_on_device, compute_);
-  bad_row_ = DeviceBuffer<int32_t>(1);
-  host_counts_ = PinnedBuffer<int32_t>(2);
+  host_counts_ = PinnedBuffer<int32_t>(4);
 }
 
 template <class T>
@@ -118,9 +117,9 @@ template <class T>
 Exchange DeviceVisits<T>::pack(const DeviceFeatures& batch) {
   begin_forward();
   const int64_t width = options_.dim + 2, part = options_.max_batch * width;
-  clear(bad_row_.span(), compute_);
+  clear(forward_->counts.span(), compute_);
   pack_batch(batch.features, batch.labels, options_.num_classes,
-             {messages_->mine(part).address, options_.max_batch, width}, bad_row_.span(), compute_);
+             {messages_->mine(part).address, options_.max_batch, width}, forward_->bad_row(), compute_);
   return messages_->send_mine(part);
 }
 
@@ -129,13 +128,12 @@ void DeviceVisits<T>::set_batch() {
   DeviceForward<T>& forward = *forward_;
   const int64_t width = options_.dim + 2, part = options_.max_batch * width;
   messages_->receive_all(part);
-  clear(forward.not_finite.span(), compute_);
   unpack_batch<T>(DeviceMatrix<const float>(messages_->all(part).address, rows_, width),
                   {.labels = forward.labels.span(),
                    .features = forward.unit_features(),
                    .operand = forward.operand_of(forward.operand),
-                   .sample_count = forward.sample_count.span(),
-                   .not_finite = forward.not_finite.span()},
+                   .sample_count = forward.sample_count(),
+                   .not_finite = forward.not_finite()},
                   compute_);
 }
 
@@ -176,8 +174,7 @@ Visits::ReducedSums DeviceVisits<T>::read_sums() {
   const Range place = message_of_sums();
   messages_->read_sums(place.first, place.size());
   if (forward_->is_shifted) messages_->read_sums(3 * samples_ + 2, samples_);
-  copy<int32_t>(active.count, host_counts_.span().first(1), compute_);
-  copy<int32_t>(bad_row_.span(), host_counts_.span().last(1), compute_);
+  copy<int32_t>(forward_->counts.span(), host_counts_.span(), compute_);
   if (observer_ != nullptr) copy<int32_t>(active.slots, forward_->host_slots.span(), compute_);
   compute_.synchronize();
   throw_if_a_label_is_bad();
@@ -208,7 +205,7 @@ double DeviceVisits<T>::finish_softmax() {
                     .shifts = forward.is_shifted ? forward.shifts.span() : DeviceSpan<float>(),
                     .shift = fixed_shift(margin_.scale),
                     .class_of = forward.activation.active().class_of,
-                    .sample_count = forward.sample_count.span(),
+                    .sample_count = forward.sample_count(),
                     .cosines = forward.cosines.span(),
                     .features = forward.unit_features(),
                     .weights = forward.weights.span(),
@@ -285,6 +282,7 @@ Request DeviceVisits<T>::begin_update(const UpdateStep& step) {
   update_stream_.wait(computed_);
   (*second_visit_)(pending_, step, update_stream_);
   updated_.record(update_stream_);
+  store_->come_after(updated_);
   for (auto& forward : std::views::reverse(pending_))
     spare_.push_back(std::move(forward));  // the one that keeps E last
   pending_.clear();

@@ -35,7 +35,7 @@ class DeviceVisits final : public Visits {
   Exchange pack(const DeviceFeatures& batch) override;
   void set_batch() override;
   void activate(int64_t step) override {
-    forward_->activation.activate(step, forward_->labels.span(), compute_);
+    forward_->activation.activate(step, forward_->labels.span(), forward_->active_count(), compute_);
   }
   Message first_visit() override;
   Message largest_logits() override;
@@ -87,8 +87,7 @@ class DeviceVisits final : public Visits {
   PinnedBuffer<float> host_rows_;
   PinnedBuffer<int64_t> host_labels_;
 
-  DeviceBuffer<int32_t> bad_row_;
-  PinnedBuffer<int32_t> host_counts_;  // S, and bad_row_
+  PinnedBuffer<int32_t> host_counts_;  // DeviceForward::counts
 };
 
 // Throws Error where the device's memory is short, with both sizes.
