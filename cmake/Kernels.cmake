@@ -1,9 +1,9 @@
 # Kernels for a GPU, and where they run. A file of kernels (*.cu) is compiled twice: by nvcc, where a toolkit is found, into
 # the library; and by the C++ compiler, against the simulator, into the tests (CONTRIBUTING.md, "Kernels for a GPU").
 #
-#   partialfc_kernels(NAME SOURCES a.cu … [TEST])
+#   partialfc_kernels(NAME [SOURCES a.cu …] [HOST b.cc …] [TEST])
 #       NAME_sim: the object library for the simulator. For a GPU they go into libpartialfc, or with TEST into the test
-#       programs alone that name them
+#       programs alone that name them. HOST: code of the host that is of use with kernels only
 #   partialfc_kernel_test(NAME SOURCES … KERNELS NAME … [LIBRARIES …] [SIMULATED | TRAFFIC])
 #       one body, two programs: NAME runs on the simulator, each test under the orders of several seeds, and links
 #       LIBRARIES in place of the whole library; NAME_gpu runs on a GPU, or says that it was not run (not built for
@@ -80,13 +80,14 @@ function(partialfc_simulated_sources target)
 endfunction()
 
 function(partialfc_kernels name)
-  cmake_parse_arguments(ARG "TEST" "" "SOURCES" ${ARGN})
+  cmake_parse_arguments(ARG "TEST" "" "SOURCES;HOST" ${ARGN})
   list(TRANSFORM ARG_SOURCES PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
+  list(TRANSFORM ARG_HOST PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
   if(PARTIALFC_SIMULATOR)
-    add_library(${name}_sim OBJECT ${ARG_SOURCES})
+    add_library(${name}_sim OBJECT ${ARG_SOURCES} ${ARG_HOST})
     partialfc_simulated_sources(${name}_sim ${ARG_SOURCES})
     if(NOT PARTIALFC_SANITIZE)
-      add_library(${name}_traffic OBJECT EXCLUDE_FROM_ALL ${ARG_SOURCES})
+      add_library(${name}_traffic OBJECT EXCLUDE_FROM_ALL ${ARG_SOURCES} ${ARG_HOST})
       partialfc_simulated_sources(${name}_traffic ${ARG_SOURCES})
       target_compile_options(${name}_traffic PRIVATE -fsanitize=thread)
     endif()
@@ -95,6 +96,7 @@ function(partialfc_kernels name)
     set_property(GLOBAL PROPERTY PARTIALFC_TEST_KERNELS_${name} ${ARG_SOURCES})
   else()
     set_property(GLOBAL APPEND PROPERTY PARTIALFC_KERNELS ${ARG_SOURCES})
+    set_property(GLOBAL APPEND PROPERTY PARTIALFC_KERNEL_HOSTS ${ARG_HOST})
   endif()
 endfunction()
 
