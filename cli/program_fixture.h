@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <stdlib.h>
 
 #include <string>
 #include <vector>
@@ -14,6 +15,12 @@
 #include "trainer/test_data.h"
 
 namespace partialfc {
+
+// mpirun refuses to run as root, as in a container, unless these two say so.
+inline void allow_mpirun_as_root() {
+  ::setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
+  ::setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
+}
 
 class ProgramTest : public testing::Test {
  protected:
