@@ -96,7 +96,7 @@ void Trainer::resume() {
   optimizer_->set_updates(std::stoll(metadata.at(kUpdates)));
   read_centers(center_files(folder, manifest), *head_, team_);
   saver_->continue_from(folder, manifest);
-  step_ = manifest.step;
+  step_ = averaged_step_ = manifest.step;
   samples_ = manifest.samples;
   total_steps_ = steps_in_all();
   tell(fmt::format("resumed from {} at step {}, sample {} (saved by {} rank{})", folder.string(), step_,
