@@ -13,7 +13,7 @@
 #include <filesystem>
 
 #include "cli/check_list.h"
-#include "cli/recipe_shape.h"
+#include "trainer/recipe_shape.h"
 
 namespace partialfc {
 

@@ -10,10 +10,10 @@
 
 #include "cli/check_capacity.h"
 #include "partialfc/base/error.h"
-#include "partialfc/base/process_memory.h"
 #include "partialfc/data/image_codec.h"
 #include "partialfc/data/image_source.h"
 #include "partialfc/data/verification_pack.h"
+#include "partialfc/plan/memory_model.h"
 #include "trainer/recipe.h"
 
 namespace partialfc {
@@ -179,7 +179,7 @@ void check_recipe(const RecipeCheck& check, CheckList& list) {
   list.attempt("ranks", [&] {
     TrainingShape shape = shape_of(recipe, data.classes, check.ranks, threads_of_rank(check.ranks_here));
     if (recipe.train.micro_batches == 0)
-      shape.micro_batches = micro_batches_of(shape, available_memory() / check.ranks_here);
+      shape.micro_batches = fewest_micro_batches(shape, memory_of_rank(1, check.ranks_here));
     check_cache(recipe, list);
     check_disk(recipe, shape, data, check.output, check.ranks_here, list);
     check_rank_memory(shape, check.ranks_here, list);

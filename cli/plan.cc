@@ -9,13 +9,13 @@
 #include "cli/command.h"
 #include "cli/plan_rates.h"
 #include "cli/plan_report.h"
-#include "cli/recipe_shape.h"
 #include "partialfc/base/error.h"
 #include "partialfc/base/process_memory.h"
 #include "partialfc/data/image_source.h"
 #include "partialfc/models/activation_memory.h"
 #include "trainer/load_model.h"
 #include "trainer/recipe.h"
+#include "trainer/recipe_shape.h"
 
 namespace partialfc {
 
@@ -77,11 +77,6 @@ class Inputs {
   std::vector<PlanInput> list_;
 };
 
-// What the ranks of a host can have in all: what is free, and what this program takes already, on as many ranks.
-int64_t memory_for_ranks(Communicator& world) {
-  return available_memory() + world.ranks_on_host() * resident_memory();
-}
-
 Machine machine_of(const PlanArguments& a, const std::optional<MeasuredRates>& rates, int ranks,
                    int64_t memory_on_host, Communicator& world, Inputs& inputs) {
   constexpr double kGiga = 1e9, kMicro = 1e-6;
@@ -141,13 +136,13 @@ int plan(const PlanArguments& arguments, const std::vector<std::string>& rest) {
     Plan plan{.shape = shape_of(recipe, ranks, threads_for_rank(arguments.threads, world)),
               .backbone = recipe.backbone.name,
               .notes = notes_of(recipe)};
-    const int64_t memory_on_host = memory_for_ranks(world);
+    const int64_t memory_on_host = memory_for_ranks(world.ranks_on_host());
     world.barrier().wait();  // all have looked before the first one measures
     std::optional<MeasuredRates> rates;
     if (arguments.measure) rates = measure_rates(plan.shape, recipe.train.channels_last, world);
     const Machine machine = machine_of(arguments, rates, ranks, memory_on_host, world, inputs);
     if (recipe.train.micro_batches == 0) {
-      plan.shape.micro_batches = micro_batches_of(plan.shape, machine.memory_bytes);
+      plan.shape.micro_batches = fewest_micro_batches(plan.shape, machine);
       plan.notes.push_back(fmt::format("train.micro_batches = 0 makes {} of them", plan.shape.micro_batches));
     }
     if (world.rank() != 0) return kDone;

@@ -117,14 +117,19 @@ TEST_F(PlanCommand, ARecipeIsPlannedAsItWouldTrain) {
 }
 
 TEST_F(PlanCommand, AsManyMicroBatchesAsTrainingWouldChoose) {
-  const auto planned_with = [&](const std::string& memory) {
-    const ChildResult result = run({"plan", "--classes=1000", "--backbone=iresnet50", "--memory=" + memory,
-                                    "--train.global_batch=256", "--train.micro_batches=0"});
-    expect_done(result);
-    return result.out;
+  const auto planned = [&](const char* memory, int64_t micro_batches) {
+    return plan_json({"--classes=1000", "--backbone=iresnet50", "--memory", memory, "--program=0.3",
+                      "--train.global_batch=256", fmt::format("--train.micro_batches={}", micro_batches)});
   };
-  EXPECT_THAT(planned_with("64"), HasSubstr("train.micro_batches = 0 makes 1 of them"));
-  EXPECT_THAT(planned_with("4"), HasSubstr("256 on a rank in 4 micro-batches"));
+  const auto ample = planned("64", 0), few = planned("4", 0);
+  EXPECT_EQ(ample["shape"]["micro_batches"], 1);
+  EXPECT_THAT(ample["notes"].dump(), HasSubstr("train.micro_batches = 0 makes 1 of them"));
+  const int64_t parts = few["shape"]["micro_batches"];
+  EXPECT_GT(parts, 1);
+  const double most = 0.9 * few["memory"]["limit_bytes"].get<double>();
+  EXPECT_LE(few["memory"]["total_bytes"].get<double>(), most);
+  EXPECT_EQ(planned("4", parts)["memory"], few["memory"]);
+  EXPECT_GT(planned("4", parts - 1)["memory"]["total_bytes"].get<double>(), most);
 }
 
 TEST_F(PlanCommand, WhatCannotBePlannedIsRefused) {

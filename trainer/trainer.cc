@@ -8,13 +8,13 @@
 
 #include "partialfc/base/error.h"
 #include "partialfc/base/file.h"
-#include "partialfc/base/process_memory.h"
 #include "partialfc/base/trace.h"
 #include "partialfc/data/loader.h"
 #include "partialfc/data/synthetic_stream.h"
-#include "partialfc/models/activation_memory.h"
+#include "partialfc/plan/memory_model.h"
 #include "trainer/data_cache.h"
 #include "trainer/load_model.h"
+#include "trainer/recipe_shape.h"
 
 namespace partialfc {
 
@@ -56,6 +56,8 @@ Trainer::Trainer(const Recipe& recipe, Communicator& world, const TrainOptions& 
   }
   open_data();
   world.barrier().wait();  // a rank that found its share of a pack wrong has thrown: nothing is made then
+  const Machine memory =
+      memory_of_rank(world.ranks_on_host(), world.ranks_on_host());  // before any takes more
   if (is_first()) prepare_run_folder(options.output, options.start);
   world.barrier().wait();
   network_ = std::make_unique<Network>(make_backbone(recipe.backbone_options()),
@@ -74,9 +76,10 @@ Trainer::Trainer(const Recipe& recipe, Communicator& world, const TrainOptions& 
                        .precision = precision_of(recipe.head.precision),
                        .margin = recipe.margin_options(),
                        .optimizer = optimizer_options(recipe.optimizer),
-                       .file_store = file_store_options(recipe.head, options.output)},
+                       .file_store = file_store_options(recipe.head, options.output),
+                       .kept_bytes = static_cast<int64_t>(recipe.head.kept_memory * (1 << 30))},
       *head_channel_, team_);
-  if (recipe.train.micro_batches == 0) choose_micro_batches();
+  if (recipe.train.micro_batches == 0) choose_micro_batches(memory);
   saver_ = std::make_unique<CheckpointSaver>(options.output, recipe.checkpoint.keep, *head_, world, team_);
   total_steps_ = steps_in_all();
   if (options.start == StartMode::kResume) resume();
@@ -107,24 +110,20 @@ void Trainer::open_data() {
   }
 }
 
-// So that the activations fit into four fifths of this rank's share of the memory that the centers leave.
-void Trainer::choose_micro_batches() {
-  const CenterStore& store = head_->store();
-  const double centers = recipe_.head.store == "file"
-                             ? recipe_.head.store_memory * (1 << 30)
-                             : static_cast<double>(store.positions().size() * store.layout().bytes());
-  const double free = static_cast<double>(available_memory()) / world_.ranks_on_host() - centers;
-  const Graph& backbone = network_->graph();
-  const Precision precision = network_->options().precision;
-  const int64_t smallest_share = world_batch_.global / world_.size();  // its parts too have two images
-  std::array<int64_t, 1> parts = {
-      micro_batches_for(backbone, precision, static_cast<int64_t>(free), smallest_share)};
+// What `partialfc plan` would choose for a rank of so much memory; all ranks take the most that one of them needs.
+void Trainer::choose_micro_batches(const Machine& memory) {
+  TrainingShape shape = shape_of(recipe_, num_classes_, world_.size(), options_.threads);
+  std::array<int64_t, 1> parts = {fewest_micro_batches(shape, memory)};
   world_.all_reduce(std::span<int64_t>(parts), ReduceOp::kMax).wait();
-  world_batch_.micro_batches = parts[0];
-  const int64_t images = (world_batch_.largest_share() + parts[0] - 1) / parts[0];
-  const auto taken = static_cast<double>(activation_memory(backbone, images, precision).resident());
-  tell(fmt::format("memory: {:.2f} GiB a rank for activations, which take about {:.2f} GiB in {} part{}",
-                   free / (1 << 30), taken / (1 << 30), parts[0], parts[0] == 1 ? "" : "s"));
+  world_batch_.micro_batches = shape.micro_batches = parts[0];
+  const std::vector<MemoryItem> items = training_memory(shape, memory);
+  const int64_t total = total_bytes(items);
+  const auto gib = [](int64_t bytes) { return static_cast<double>(bytes) / (1 << 30); };
+  tell(fmt::format(
+      "memory: about {:.2f} GiB a rank in {} part{}, {:.2f} GiB of it activations, of {:.2f} GiB", gib(total),
+      parts[0], parts[0] == 1 ? "" : "s", gib(bytes_of(items, "activations")), gib(memory.memory_bytes)));
+  if (total > memory.memory_bytes)
+    tell("memory: that is more than there is; `partialfc plan` says what takes it");
 }
 
 // Epochs count samples: a run resumed with another batch ends where it would have ended.
@@ -201,10 +200,11 @@ void Trainer::verify() {
   if (packs_.empty()) return;
   const TraceSpan span("verification");
   average_statistics();
+  EmbedOptions options{.batch = recipe_.verification.batch, .mirror = recipe_.verification.mirror};
+  // Where memory decides how many images training takes at once, it has room for as many here.
+  if (recipe_.train.micro_batches == 0) options.batch = std::min(options.batch, world_batch_.largest_part());
   for (const Pack& pack : packs_) {
-    const VerificationResult result =
-        verify_pack(*network_, {.batch = recipe_.verification.batch, .mirror = recipe_.verification.mirror},
-                    team_, world_, pack.pack, pack.name);
+    const VerificationResult result = verify_pack(*network_, options, team_, world_, pack.pack, pack.name);
     if (!is_first()) continue;
     const std::string prefix = "verification." + pack.name + ".";
     log_->metrics(step_, {{prefix + "accuracy", result.accuracy},

@@ -17,6 +17,7 @@
 #include "partialfc/data/shard_order.h"
 #include "partialfc/data/verification_pack.h"
 #include "partialfc/head/partial_fc.h"
+#include "partialfc/plan/machine.h"
 #include "trainer/backbone_optimizer.h"
 #include "trainer/embedder.h"
 #include "trainer/gradient_reducer.h"
@@ -55,7 +56,7 @@ class Trainer {
   };
 
   void open_data();
-  void choose_micro_batches();
+  void choose_micro_batches(const Machine& memory);
   int64_t steps_in_all() const;
   void resume();
   void train_step();

@@ -8,6 +8,7 @@
 #include "partialfc/checkpoint/center_files.h"
 #include "partialfc/comm/gather_texts.h"
 #include "trainer/rank_balance.h"
+#include "trainer/recipe_shape.h"
 #include "trainer/trainer.h"
 #include "trainer/weights.h"
 
@@ -69,8 +70,7 @@ void Trainer::begin_save() {
                  .samples = samples_,
                  .seed = static_cast<uint64_t>(recipe_.train.seed),
                  .recipe = recipe_in_manifest()},
-                {.steps = recipe_.checkpoint.every > 0 ? std::max<int64_t>(1, recipe_.checkpoint.every / 2)
-                                                       : kNoHurry});
+                {.steps = recipe_.checkpoint.every > 0 ? steps_to_save(recipe_.checkpoint) : kNoHurry});
   if (!is_first()) return;
   write_weights(saver_->add_file(kBackboneFile), *network_, {});
   write_optimizer_state(saver_->add_file(kOptimizerFile), *network_, optimizer_->states(),

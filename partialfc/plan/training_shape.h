@@ -29,6 +29,8 @@ struct TrainingShape {
       0;  // over which a checkpoint's rows are copied while training goes on; 0: saved at its end
 
   int64_t dim() const { return backbone.embedding(); }
+  // What a sample is in the head's first collective, in floats: x and, of twice their width, y.
+  int64_t message_floats() const { return dim() + 2; }
   RecordLayout record() const {
     return {.dim = dim(), .states = optimizer.states(), .precision = head_precision};
   }
