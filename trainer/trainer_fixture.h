@@ -12,8 +12,8 @@
 
 #include "partialfc/base/test_support.h"
 #include "partialfc/checkpoint/center_format.h"
-#include "partialfc/checkpoint/checksum.h"
 #include "partialfc/comm/thread_ranks.h"
+#include "partialfc/formats/checksum.h"
 #include "partialfc/formats/safetensors.h"
 #include "trainer/test_data.h"
 #include "trainer/trainer.h"
