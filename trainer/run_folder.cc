@@ -2,13 +2,14 @@
 
 #include <nlohmann/json.hpp>
 
+#include <array>
 #include <sstream>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "partialfc/base/error.h"
 #include "partialfc/base/file.h"
-#include "partialfc/checkpoint/checkpoint_folder.h"
 
 namespace partialfc {
 
@@ -39,10 +40,18 @@ std::vector<fs::path> files_of_run(const fs::path& folder) {
 
 }  // namespace
 
-StartMode start_after_failure(const fs::path& folder, const std::string& launch_id, StartMode asked_for) {
+// Rank 0 looks into the folder: others may see it later than it is written.
+RunStart start_after_failure(const fs::path& folder, const std::string& launch_id, StartMode asked_for,
+                             Communicator& world) {
+  std::array<int64_t, 1> began = {0};
   const fs::path launch = folder / kLaunchFile;
-  if (launch_id.empty() || !fs::exists(launch) || read_text_file(launch) != launch_id) return asked_for;
-  return latest_checkpoint(folder).checkpoint ? StartMode::kResume : StartMode::kOverwrite;
+  if (world.rank() == 0)
+    began[0] = !launch_id.empty() && fs::exists(launch) && read_text_file(launch) == launch_id;
+  world.broadcast(std::span<int64_t>(began), 0).wait();
+  if (began[0] == 0) return {.mode = asked_for};
+  LatestCheckpoint latest = latest_checkpoint(folder, world);
+  return {.mode = latest.checkpoint ? StartMode::kResume : StartMode::kOverwrite,
+          .latest = std::move(latest)};
 }
 
 void prepare_run_folder(const fs::path& folder, StartMode mode) {

@@ -8,6 +8,7 @@
 #include "partialfc/base/file.h"
 #include "partialfc/base/test_support.h"
 #include "partialfc/checkpoint/checkpoint_folder.h"
+#include "partialfc/comm/thread_ranks.h"
 
 namespace partialfc {
 namespace {
@@ -54,10 +55,19 @@ TEST(RunFolder, AnyTraceOfARunIsRefusedUnlessSaid) {
 // launch --max-restarts: the same command again, after a start that came more or less far.
 TEST(RunFolder, AStartAfterAFailureKnowsWhatTheLaunchBeganItself) {
   ScratchFolder scratch;
-  const auto start = [&](const std::string& launch) {
-    return start_after_failure(scratch.path(), launch, StartMode::kNew);
+  const auto start_of = [&](const fs::path& folder, const std::string& launch, StartMode asked_for) {
+    StartMode mode{};
+    run_ranks(2, [&](Communicator& world) {
+      const RunStart start = start_after_failure(folder, launch, asked_for, world);
+      EXPECT_EQ(start.latest && start.latest->checkpoint, start.mode == StartMode::kResume);
+      if (world.rank() == 1) mode = start.mode;
+    });
+    return mode;
   };
-  EXPECT_EQ(start_after_failure(scratch / "none", "a", StartMode::kNew), StartMode::kNew);
+  const auto start = [&](const std::string& launch) {
+    return start_of(scratch.path(), launch, StartMode::kNew);
+  };
+  EXPECT_EQ(start_of(scratch / "none", "a", StartMode::kNew), StartMode::kNew);
   write_file_atomically(scratch / "recipe.toml", "");
   EXPECT_EQ(start("a"), StartMode::kNew);  // another's run, of before there were such files
   write_file_atomically(scratch / kLaunchFile, "a");
@@ -72,7 +82,7 @@ TEST(RunFolder, AStartAfterAFailureKnowsWhatTheLaunchBeganItself) {
   writer.commit(manifest, 3);
   EXPECT_EQ(start("a"), StartMode::kResume);
   EXPECT_EQ(start("b"), StartMode::kNew);
-  EXPECT_EQ(start_after_failure(scratch.path(), "b", StartMode::kOverwrite), StartMode::kOverwrite);
+  EXPECT_EQ(start_of(scratch.path(), "b", StartMode::kOverwrite), StartMode::kOverwrite);
 }
 
 TEST(RunFolder, OverwriteRemovesNothingElse) {

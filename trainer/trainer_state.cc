@@ -78,7 +78,8 @@ void Trainer::begin_save() {
 }
 
 void Trainer::resume() {
-  const LatestCheckpoint latest = latest_checkpoint(options_.output, world_);
+  const LatestCheckpoint latest =
+      options_.latest ? *options_.latest : latest_checkpoint(options_.output, world_);
   for (const std::string& reason : latest.skipped) tell("passed over a damaged checkpoint: " + reason);
   if (!latest.checkpoint)
     fail("{}: no whole checkpoint to resume from; start anew with --overwrite", options_.output.string());

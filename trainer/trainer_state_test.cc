@@ -136,6 +136,19 @@ TEST_F(TrainerTest, AsManyRanksGoOnBitForBit) {
   }
 }
 
+// To look for the newest checkpoint reads all of it: who has done so hands on what was found.
+TEST_F(TrainerTest, ACheckpointThatIsKnownIsNotLookedForAgain) {
+  write_images(draw_classes(kClasses, 2));
+  train(recipe_, 1, "run");
+  const fs::path earlier = checkpoint("run", 4);
+  const LatestCheckpoint known{.checkpoint = Checkpoint{earlier, read_manifest(earlier)}};
+  testing::internal::CaptureStderr();
+  run_ranks(1, [&](Communicator& world) {
+    Trainer(recipe_, world, {.output = scratch_ / "run", .start = StartMode::kResume, .latest = known});
+  });
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("resumed from " + earlier.string()));
+}
+
 TEST_F(TrainerTest, ADamagedNewestCheckpointIsPassedOver) {
   write_images(draw_classes(kClasses, 2));
   train(recipe_, 2, "run");
