@@ -35,6 +35,23 @@ checkpoint = { every = 32 }
   const std::unique_ptr<ControlGroup> group_ = ControlGroup::with_memory(kLimit);
 };
 
+// The figure of check, which chooses parts too; without a group there is nothing to tell it of a limit.
+TEST_F(MemoryLimit, CheckAndPlanSayTheSame) {
+  const auto said_by = [&](const char* subcommand) {
+    return nlohmann::json::parse(
+        run_limited({subcommand, "r.toml", "--json"}, "--train.micro_batches=1").out);
+  };
+  const auto plan = said_by("plan"), check = said_by("check");
+  const double planned = plan["memory"]["total_bytes"];
+  for (const auto& line : check["checks"])
+    if (line["name"] == "memory" && line["section"].get<std::string>().starts_with("recipe")) {
+      // What is resident before training differs a little from process to process.
+      EXPECT_NEAR(line["figures"]["rank"].get<double>() / planned, 1, 0.05) << line;
+      return;
+    }
+  ADD_FAILURE() << check;
+}
+
 TEST_F(MemoryLimit, ARunThatSavesOnTheWayTakesWhatThePlanSays) {
   const ChildResult planned = run_limited({"plan", "r.toml", "--threads=2", "--json"}, "--memory=0.75");
   expect_done(planned);

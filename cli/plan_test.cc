@@ -116,6 +116,17 @@ TEST_F(PlanCommand, ARecipeIsPlannedAsItWouldTrain) {
   EXPECT_THAT(json["notes"].dump(), HasSubstr("decode"));
 }
 
+TEST_F(PlanCommand, WhatAStepMayKeepIsARecipesKey) {
+  const auto kept = [&](const char* gib) {
+    return plan_json({"--classes=1000000",
+                      fmt::format("--head.kept_memory={}", gib)})["memory"]["items"]["kept_values"]
+        .get<double>();
+  };
+  EXPECT_GT(kept("4"), 0.5 * (1 << 30));
+  EXPECT_LT(kept("0.25"), 0.3 * (1 << 30));
+  EXPECT_GT(kept("0.25"), 0.2 * (1 << 30));
+}
+
 TEST_F(PlanCommand, AsManyMicroBatchesAsTrainingWouldChoose) {
   const auto planned = [&](const char* memory, int64_t micro_batches) {
     return plan_json({"--classes=1000", "--backbone=iresnet50", "--memory", memory, "--program=0.3",
