@@ -22,7 +22,8 @@ struct HeadRunOptions {
   Precision precision = Precision::kFloat32;
   OptimizerOptions optimizer;                  // of the centers
   std::optional<FileStoreOptions> file_store;  // centers in a file; else in memory
-  int threads = 1;                             // of a rank
+  int64_t kept_bytes = PartialFCOptions{}.kept_bytes;
+  int threads = 1;  // of a rank
 
   RecordLayout record() const { return {.dim = dim, .states = optimizer.states(), .precision = precision}; }
 };

@@ -34,6 +34,8 @@ void for_each_field(Recipe& r, Visitor&& visit) {
   visit("head.filter_above", r.head.filter_above, Limits{-1, 1},
         "negatives with a larger cosine are left out; 1: none");
   visit("head.precision", r.head.precision, one_of({"fp32", "bf16"}), "of products and stored centers");
+  visit("head.kept_memory", r.head.kept_memory, Limits{.low = 0, .high = 1e6, .per_host = true},
+        "GiB that a rank may keep from forward to update; what is past it is computed again");
   visit("head.store", r.head.store, one_of({"memory", "file"}), "where the centers are");
   visit("head.store_folder", r.head.store_folder, path, "file: of its working file; empty: the run's");
   visit("head.store_memory", r.head.store_memory, Limits{.low = 1e-3, .high = 1e6, .per_host = true},

@@ -16,6 +16,7 @@
 #include "partialfc/data/shard_order.h"
 #include "partialfc/data/verification_pack.h"
 #include "partialfc/head/partial_fc.h"
+#include "partialfc/plan/machine.h"
 #include "trainer/backbone_optimizer.h"
 #include "trainer/embedder.h"
 #include "trainer/gradient_reducer.h"
@@ -47,7 +48,7 @@ class Trainer {
 
   void open_data();
   FoundData what_was_found() const;
-  void choose_micro_batches();
+  void choose_micro_batches(const Machine& memory);
   int64_t steps_in_all() const;
   void resume();
   void train_step();
@@ -91,6 +92,7 @@ class Trainer {
 
   int64_t step_ = 0;             // steps done
   int64_t samples_ = 0;          // seen by all ranks: the position in the data
+  int64_t averaged_step_ = -1;   // whose statistics are the mean over the ranks
   bool stop_asked_ = false;      // by any rank
   std::unique_ptr<RunLog> log_;  // on rank 0
   StepMeter meter_;

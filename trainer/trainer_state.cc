@@ -8,6 +8,7 @@
 #include "partialfc/checkpoint/center_files.h"
 #include "partialfc/comm/gather_texts.h"
 #include "trainer/rank_balance.h"
+#include "trainer/recipe_shape.h"
 #include "trainer/trainer.h"
 #include "trainer/weights.h"
 
@@ -69,8 +70,7 @@ void Trainer::begin_save() {
                  .samples = samples_,
                  .seed = static_cast<uint64_t>(recipe_.train.seed),
                  .recipe = recipe_in_manifest()},
-                {.steps = recipe_.checkpoint.every > 0 ? std::max<int64_t>(1, recipe_.checkpoint.every / 2)
-                                                       : kNoHurry});
+                {.steps = recipe_.checkpoint.every > 0 ? steps_to_save(recipe_.checkpoint) : kNoHurry});
   if (!is_first()) return;
   write_weights(saver_->add_file(kBackboneFile), *network_, {});
   write_optimizer_state(saver_->add_file(kOptimizerFile), *network_, optimizer_->states(),
@@ -78,7 +78,8 @@ void Trainer::begin_save() {
 }
 
 void Trainer::resume() {
-  const LatestCheckpoint latest = latest_checkpoint(options_.output, world_);
+  const LatestCheckpoint latest =
+      options_.latest ? *options_.latest : latest_checkpoint(options_.output, world_);
   for (const std::string& reason : latest.skipped) tell("passed over a damaged checkpoint: " + reason);
   if (!latest.checkpoint)
     fail("{}: no whole checkpoint to resume from; start anew with --overwrite", options_.output.string());
@@ -96,7 +97,7 @@ void Trainer::resume() {
   optimizer_->set_updates(std::stoll(metadata.at(kUpdates)));
   read_centers(center_files(folder, manifest), *head_, team_);
   saver_->continue_from(folder, manifest);
-  step_ = manifest.step;
+  step_ = averaged_step_ = manifest.step;
   samples_ = manifest.samples;
   total_steps_ = steps_in_all();
   tell(fmt::format("resumed from {} at step {}, sample {} (saved by {} rank{})", folder.string(), step_,

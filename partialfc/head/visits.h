@@ -18,6 +18,9 @@
 
 namespace partialfc {
 
+// What a row of collective 1 takes, in floats: x (D) and, of twice their width, y.
+constexpr int64_t message_width(int64_t dim) { return dim + 2; }
+
 // A message of which each of R ranks has a part. Lasts until the next verb.
 struct Exchange {
   std::span<float> mine;  // (n)
