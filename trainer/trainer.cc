@@ -78,7 +78,7 @@ Trainer::Trainer(const Recipe& recipe, Communicator& world, const TrainOptions& 
                        .file_store = file_store_options(recipe.head, options.output),
                        .kept_bytes = static_cast<int64_t>(recipe.head.kept_memory * (1 << 30))},
       *head_channel_, team_);
-  if (recipe.train.micro_batches == 0) choose_micro_batches(memory);
+  fit_into_memory(memory);
   saver_ = std::make_unique<CheckpointSaver>(options.output, recipe.checkpoint.keep, *head_, world, team_);
   total_steps_ = steps_in_all();
   if (options.start == StartMode::kResume) resume();
@@ -118,18 +118,22 @@ FoundData Trainer::what_was_found() const {
   return found;
 }
 
-// What `partialfc plan` would choose for a rank of so much memory; all ranks take the most that one of them needs.
-void Trainer::choose_micro_batches(const Machine& memory) {
+// The forecast of `partialfc plan`, and where the recipe leaves it to memory what plan would choose. The rank with the
+// least memory decides for all.
+void Trainer::fit_into_memory(Machine memory) {
+  std::array<int64_t, 2> most = {-memory.memory_bytes, memory.program_bytes};
+  world_.all_reduce(std::span<int64_t>(most), ReduceOp::kMax).wait();
+  memory.memory_bytes = -most[0], memory.program_bytes = most[1];
   TrainingShape shape = shape_of(recipe_, num_classes_, world_.size(), options_.threads);
-  std::array<int64_t, 1> parts = {fewest_micro_batches(shape, memory)};
-  world_.all_reduce(std::span<int64_t>(parts), ReduceOp::kMax).wait();
-  world_batch_.micro_batches = shape.micro_batches = parts[0];
+  if (recipe_.train.micro_batches == 0)
+    world_batch_.micro_batches = shape.micro_batches = fewest_micro_batches(shape, memory);
   const std::vector<MemoryItem> items = training_memory(shape, memory);
   const int64_t total = total_bytes(items);
   const auto gib = [](int64_t bytes) { return static_cast<double>(bytes) / (1 << 30); };
-  tell(fmt::format(
-      "memory: about {:.2f} GiB a rank in {} part{}, {:.2f} GiB of it activations, of {:.2f} GiB", gib(total),
-      parts[0], parts[0] == 1 ? "" : "s", gib(bytes_of(items, "activations")), gib(memory.memory_bytes)));
+  tell(
+      fmt::format("memory: about {:.2f} GiB a rank in {} part{}, {:.2f} GiB of it activations, of {:.2f} GiB",
+                  gib(total), shape.micro_batches, shape.micro_batches == 1 ? "" : "s",
+                  gib(bytes_of(items, "activations")), gib(memory.memory_bytes)));
   if (total > memory.memory_bytes)
     tell("memory: that is more than there is; `partialfc plan` says what takes it");
 }
@@ -187,27 +191,9 @@ TrainOutcome Trainer::run() {
   return step_ < total_steps_ ? TrainOutcome::kStopped : TrainOutcome::kFinished;
 }
 
-// Each rank's BatchNorm saw its own rows: from here on all have the mean over the ranks. Once a step, whoever asks: the
-// mean of equal numbers is not always that number, and a resumed run must find the same statistics.
-void Trainer::average_statistics() {
-  if (world_.size() == 1 || averaged_step_ == step_) return;
-  averaged_step_ = step_;
-  std::vector<std::span<float>> statistics;
-  for (const Network::Parameter& parameter : network_->parameters())
-    if (parameter.spec.is_buffer && !parameter.spec.is_integer)
-      statistics.emplace_back(parameter.tensor.data_ptr<float>(), parameter.tensor.numel());
-  std::vector<float> all;
-  for (const auto& values : statistics) all.insert(all.end(), values.begin(), values.end());
-  world_.all_reduce(std::span(all)).wait();
-  const float* sum = all.data();
-  for (const auto& values : statistics)
-    for (float& value : values) value = *sum++ / static_cast<float>(world_.size());
-}
-
 void Trainer::verify() {
   if (packs_.empty()) return;
   const TraceSpan span("verification");
-  average_statistics();
   EmbedOptions options{.batch = recipe_.verification.batch, .mirror = recipe_.verification.mirror};
   // Where memory decides how many images training takes at once, it has room for as many here.
   if (recipe_.train.micro_batches == 0) options.batch = std::min(options.batch, world_batch_.largest_part());

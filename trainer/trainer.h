@@ -48,7 +48,7 @@ class Trainer {
 
   void open_data();
   FoundData what_was_found() const;
-  void choose_micro_batches(const Machine& memory);
+  void fit_into_memory(Machine memory);
   int64_t steps_in_all() const;
   void resume();
   void train_step();
@@ -92,7 +92,6 @@ class Trainer {
 
   int64_t step_ = 0;             // steps done
   int64_t samples_ = 0;          // seen by all ranks: the position in the data
-  int64_t averaged_step_ = -1;   // whose statistics are the mean over the ranks
   bool stop_asked_ = false;      // by any rank
   std::unique_ptr<RunLog> log_;  // on rank 0
   StepMeter meter_;

@@ -65,7 +65,6 @@ nlohmann::json Trainer::recipe_in_manifest() const {
 void Trainer::begin_save() {
   const TraceSpan span("checkpoint.begin");
   constexpr int64_t kNoHurry = 1 << 20;
-  average_statistics();
   saver_->begin({.step = step_,
                  .samples = samples_,
                  .seed = static_cast<uint64_t>(recipe_.train.seed),
@@ -97,7 +96,7 @@ void Trainer::resume() {
   optimizer_->set_updates(std::stoll(metadata.at(kUpdates)));
   read_centers(center_files(folder, manifest), *head_, team_);
   saver_->continue_from(folder, manifest);
-  step_ = averaged_step_ = manifest.step;
+  step_ = manifest.step;
   samples_ = manifest.samples;
   total_steps_ = steps_in_all();
   tell(fmt::format("resumed from {} at step {}, sample {} (saved by {} rank{})", folder.string(), step_,

@@ -136,6 +136,24 @@ TEST_F(TrainerTest, AsManyRanksGoOnBitForBit) {
   }
 }
 
+// Asked to stop where no save is due, a run saves all the same; that leaves no trace in what it trains.
+TEST_F(TrainerTest, AStopBetweenSavesChangesNothing) {
+  write_images(draw_classes(kClasses, 6));
+  recipe_.backbone.width = 32;  // some hundred statistics
+  recipe_.train.steps = 5;
+  const std::atomic<bool> stop = true;  // after the first step
+  for (const int ranks : {2, 3}) {
+    train(recipe_, ranks, "whole", StartMode::kOverwrite);
+    EXPECT_EQ(train(recipe_, ranks, "stopped", StartMode::kOverwrite, &stop), TrainOutcome::kStopped);
+    EXPECT_EQ(resume(recipe_, ranks, "stopped"), TrainOutcome::kFinished);
+    const fs::path stopped = checkpoint("stopped", 5), whole = checkpoint("whole", 5);
+    for (const char* file : {kBackboneFile, kOptimizerFile})
+      EXPECT_EQ(checksum_of_file(stopped / file), checksum_of_file(whole / file)) << file;
+    EXPECT_EQ(centers(stopped), centers(whole));
+    EXPECT_EQ(losses("stopped"), losses("whole"));
+  }
+}
+
 // To look for the newest checkpoint reads all of it: who has done so hands on what was found.
 TEST_F(TrainerTest, ACheckpointThatIsKnownIsNotLookedForAgain) {
   write_images(draw_classes(kClasses, 2));

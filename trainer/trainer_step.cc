@@ -44,6 +44,7 @@ void Trainer::train_step() {
     Request head_update = head_->begin_update(rate);
     backward(pixels, embeddings, gradients);
     reducer_->finish();
+    average_statistics();
     head_update.wait();
     gradient_norm = optimizer_->step(rate);
   } else {
@@ -105,6 +106,22 @@ void Trainer::backward(const torch::Tensor& pixels, torch::Tensor embeddings,
     if (i == parts - 1) reducer_->arm();
     embeddings.backward(gradients.narrow(0, rows.first, rows.size()));
   }
+}
+
+// Each rank's BatchNorm saw its own rows: after a step all have the mean over the ranks. In every step, as the mean of
+// means is not to the bit the mean of all: a run that is saved and resumed after any step is to find the same numbers.
+void Trainer::average_statistics() {
+  if (world_.size() == 1) return;
+  std::vector<std::span<float>> statistics;
+  for (const Network::Parameter& parameter : network_->parameters())
+    if (parameter.spec.is_buffer && !parameter.spec.is_integer)
+      statistics.emplace_back(parameter.tensor.data_ptr<float>(), parameter.tensor.numel());
+  std::vector<float> all;
+  for (const auto& values : statistics) all.insert(all.end(), values.begin(), values.end());
+  world_.all_reduce(std::span(all)).wait();
+  const float* sum = all.data();
+  for (const auto& values : statistics)
+    for (float& value : values) value = *sum++ / static_cast<float>(world_.size());
 }
 
 }  // namespace partialfc
