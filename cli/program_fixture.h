@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/command.h"
+#include "cli/exit_codes.h"
 #include "partialfc/base/file.h"
 #include "partialfc/base/test_support.h"
 #include "partialfc/launch/child_process.h"
@@ -26,6 +26,8 @@ class ProgramTest : public testing::Test {
  protected:
   // r.toml trains six steps on set/train.rec, which is for the test to write.
   ProgramTest() {
+    ::setenv("GOMP_SPINCOUNT", "1000",
+             1);  // else the program sets it and starts itself again (main.cc), which takes time
     create_folders(folder_ / "set");
     write_file_atomically(folder_ / "r.toml", R"([data]
 path = "set/train.rec"
