@@ -220,7 +220,7 @@ TEST_F(CheckpointSaverTest, OldFilesVanishWithTheLastCheckpointThatNeedsThem) {
 }
 
 TEST_F(CheckpointSaverTest, AFullDiskDuringADeltaHarmsNothingSaved) {
-  SmallDisk disk;
+  FillableDisk disk;
   Dump expected;
   const std::string message = message_of([&] {
     run_ranks(1, [&](Communicator& comm) {

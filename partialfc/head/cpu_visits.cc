@@ -50,7 +50,7 @@ CpuVisits::CpuVisits(const PartialFCOptions& options, const RankShare& share, Th
       activation_(ClassPlacement(options.num_classes, options.seed), share.blocks, options.sample_rate,
                   options.seed),
       second_visit_(options, store_->layout(), team),
-      mine_(options.max_batch * (options.dim + 2)),
+      mine_(options.max_batch * message_width(options.dim)),
       all_(mine_.size() * share.ranks),
       u_(team.size()),
       sums_(team.size()),
@@ -87,11 +87,11 @@ Exchange CpuVisits::pack(const HostFeatures& batch) {
   spare_.pop_back();
   forward_ = pending_.back().get();
 
-  const int64_t dim = options_.dim;
-  const Exchange message = exchange(dim + 2);
+  const int64_t dim = options_.dim, width = message_width(dim);
+  const Exchange message = exchange(width);
   team_.for_each_part(0, options_.max_batch, [&](int, int64_t begin, int64_t end) {
     for (int64_t n = begin; n < end; ++n) {
-      float* row = &message.mine[n * (dim + 2)];
+      float* row = &message.mine[n * width];
       const int64_t label = n < features.rows ? labels[n] : -1;
       if (label < -1 || label >= options_.num_classes)
         fail("row {}: label {} of {} classes; labels are 0 ... {}, or -1 for a row to leave out", n, label,
@@ -108,7 +108,7 @@ Exchange CpuVisits::pack(const HostFeatures& batch) {
 
 void CpuVisits::set_batch() {
   CpuForward& forward = *forward_;
-  const int64_t dim = options_.dim, width = dim + 2;
+  const int64_t dim = options_.dim, width = message_width(dim);
   const std::span<const float> all = exchange(width).all;
   forward.labels.clear();
   forward.rows.clear();

@@ -69,7 +69,7 @@ DeviceVisits<T>::DeviceVisits(const PartialFCOptions& options, const RankShare& 
   tiles_ =
       std::make_unique<DeviceTiles<T>>(margin_, *store_, tile_classes, capacity, kept, samples_, device.tf32);
   second_visit_ = std::make_unique<DeviceUpdate<T>>(options, *store_, *tiles_);
-  messages_ = std::make_unique<DeviceMessages>(options.max_batch * (options.dim + 2), share.ranks,
+  messages_ = std::make_unique<DeviceMessages>(options.max_batch * message_width(options.dim), share.ranks,
                                                4 * samples_ + 2, device.messages_on_device, compute_);
   host_counts_ = PinnedBuffer<int32_t>(4);
 }
@@ -116,7 +116,7 @@ Exchange DeviceVisits<T>::pack(const HostFeatures& batch) {
 template <class T>
 Exchange DeviceVisits<T>::pack(const DeviceFeatures& batch) {
   begin_forward();
-  const int64_t width = options_.dim + 2, part = options_.max_batch * width;
+  const int64_t width = message_width(options_.dim), part = options_.max_batch * width;
   clear(forward_->counts.span(), compute_);
   pack_batch(batch.features, batch.labels, options_.num_classes,
              {messages_->mine(part).address, options_.max_batch, width}, forward_->bad_row(), compute_);
@@ -126,7 +126,7 @@ Exchange DeviceVisits<T>::pack(const DeviceFeatures& batch) {
 template <class T>
 void DeviceVisits<T>::set_batch() {
   DeviceForward<T>& forward = *forward_;
-  const int64_t width = options_.dim + 2, part = options_.max_batch * width;
+  const int64_t width = message_width(options_.dim), part = options_.max_batch * width;
   messages_->receive_all(part);
   unpack_batch<T>(DeviceMatrix<const float>(messages_->all(part).address, rows_, width),
                   {.labels = forward.labels.span(),

@@ -63,7 +63,7 @@ class ReferenceVisits final : public Visits {
         store_(make_memory_store(placement_, placement_.positions_of_blocks(share.blocks),
                                  {.dim = options.dim, .states = options.optimizer.states()}, options.seed)),
         activation_(placement_, share.blocks, options.sample_rate, options.seed),
-        mine_(options.max_batch * (options.dim + 2)),
+        mine_(options.max_batch * message_width(options.dim)),
         all_(mine_.size() * share.ranks) {}
 
   CenterStore& store() override { return *store_; }
@@ -80,23 +80,23 @@ class ReferenceVisits final : public Visits {
     const auto& [features, labels, gradients] = batch;
     pending_.emplace_back();
     has_last_ = true;
-    const int64_t dim = options_.dim;
+    const int64_t dim = options_.dim, width = message_width(dim);
     std::ranges::fill(mine_, 0.0f);
     for (int64_t n = 0; n < options_.max_batch; ++n) {
       const int64_t label = n < features.rows ? labels[n] : -1;
       if (label < -1 || label >= options_.num_classes)
         fail("row {}: label {} of {} classes", n, label, options_.num_classes);
-      if (label >= 0) std::copy_n(features[n], dim, &mine_[n * (dim + 2)]);
-      std::memcpy(&mine_[n * (dim + 2) + dim], &label, sizeof label);
+      if (label >= 0) std::copy_n(features[n], dim, &mine_[n * width]);
+      std::memcpy(&mine_[n * width + dim], &label, sizeof label);
     }
     return {.mine = mine_, .all = all_};
   }
 
   void set_batch() override {
     Forward& f = last();
-    const int64_t dim = options_.dim;
+    const int64_t dim = options_.dim, width = message_width(dim);
     for (int64_t row = 0; row < options_.max_batch * share_.ranks; ++row) {
-      const float* message = &all_[row * (dim + 2)];
+      const float* message = &all_[row * width];
       int64_t label;
       std::memcpy(&label, message + dim, sizeof label);
       if (label < 0) continue;
