@@ -19,8 +19,8 @@ class MemoryLimit : public ProgramTest {
     write_file_atomically(folder_ / "r.toml", R"(
 data = { source = "synthetic", classes = 60000, height = 112, width = 112 }
 backbone = { name = "small", embedding = 256, width = 8 }
-train = { steps = 34, global_batch = 96, precision = "fp32", micro_batches = 0 }
-checkpoint = { every = 32 }
+train = { steps = 18, global_batch = 96, precision = "fp32", micro_batches = 0 }
+checkpoint = { every = 16 }
 )");
   }
 

@@ -9,14 +9,13 @@
 #include "partialfc/base/test_support.h"
 #include "partialfc/checkpoint/center_files.h"
 #include "partialfc/checkpoint/center_snapshot.h"
+#include "partialfc/checkpoint/living_rows.h"
 #include "partialfc/comm/thread_ranks.h"
 
 namespace partialfc {
 namespace {
 
 namespace fs = std::filesystem;
-
-using Rows = std::map<int64_t, std::vector<std::byte>>;  // class → record
 
 // A store of files whose memory just holds the rows of one step, a checkpoint under way, and steps that are not finite.
 TEST(CenterSnapshot, StepsThatAreNotFiniteLeaveItsRowsFree) {
@@ -47,21 +46,10 @@ TEST(CenterSnapshot, StepsThatAreNotFiniteLeaveItsRowsFree) {
   };
   ThreadTeam team(2);
   Rows expected, saved;
-  const auto rows_of = [&](PartialFC& head) {
-    Rows rows;
-    for (const int64_t position : head.store().living_positions(head.store().positions())) {
-      int64_t slot;
-      head.store().locate(std::span(&position, 1), std::span(&slot, 1), team);
-      auto& row = rows[head.placement().class_at(position)];
-      row.resize(head.store().layout().bytes());
-      head.store().read_records(std::span(&slot, 1), row, team);
-    }
-    return rows;
-  };
   train(
       team, [](PartialFC&) {},
       [&](PartialFC& head, int64_t step) {
-        if (step == 3) expected = rows_of(head);
+        if (step == 3) expected = living_rows(head, team);
       });
 
   options.file_store = FileStoreOptions{.folder = run.path(), .memory_bytes = most_active * 4096};
@@ -86,7 +74,7 @@ TEST(CenterSnapshot, StepsThatAreNotFiniteLeaveItsRowsFree) {
     PartialFC head(options, comm, team);
     const fs::path folder = run / checkpoint_name(1);
     read_centers(center_files(folder, read_manifest(folder)), head, team);
-    saved = rows_of(head);
+    saved = living_rows(head, team);
   });
   EXPECT_EQ(saved, expected);
 }

@@ -13,6 +13,7 @@
 #include "partialfc/base/random.h"
 #include "partialfc/base/test_support.h"
 #include "partialfc/checkpoint/center_files.h"
+#include "partialfc/checkpoint/living_rows.h"
 #include "partialfc/comm/thread_ranks.h"
 
 namespace partialfc {
@@ -20,8 +21,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using testing::HasSubstr;
-
-using Rows = std::map<int64_t, std::vector<std::byte>>;  // class → record
 
 // A head of one rank whose rows the tests change by hand.
 class Head {
@@ -53,17 +52,7 @@ class Head {
     for (std::byte& byte : records) byte = static_cast<std::byte>(random_.below(128));
     store().write_records(slots, records, team_);
   }
-  Rows rows() {
-    Rows rows;
-    for (const int64_t position : store().living_positions(store().positions())) {
-      int64_t slot;
-      store().locate(std::span(&position, 1), std::span(&slot, 1), team_);
-      auto& row = rows[layer().placement().class_at(position)];
-      row.resize(store().layout().bytes());
-      store().read_records(std::span(&slot, 1), row, team_);
-    }
-    return rows;
-  }
+  Rows rows() { return living_rows(layer(), team_); }
 
  private:
   ThreadTeam team_{2};
