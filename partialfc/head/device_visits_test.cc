@@ -53,7 +53,7 @@ PartialFCOptions options_for(Precision precision, int64_t kept_bytes = int64_t{1
           .kept_bytes = kept_bytes};
 }
 
-TEST(DeviceStep, TheHostWaitsOnceAndNothingIsAllocated) {
+TEST(DeviceVisits, TheHostWaitsOnceAndNothingIsAllocated) {
   constexpr int kSteps = 3;
   for (const int ranks : {1, 2})
     for (const Precision precision : {Precision::kFloat32, Precision::kBFloat16})
@@ -94,7 +94,7 @@ TEST(DeviceStep, TheHostWaitsOnceAndNothingIsAllocated) {
 }
 
 // A batch on the device and one on the host are the same to the layer.
-TEST(DeviceStep, FeaturesOnTheDeviceAreThoseOfTheHost) {
+TEST(DeviceVisits, FeaturesOnTheDeviceAreThoseOfTheHost) {
   const PartialFCOptions options = options_for(Precision::kFloat32);
   run_ranks(2, [&](Communicator& comm) {
     RankOnDevice on_device(options, comm), from_host(options, comm);
@@ -116,7 +116,7 @@ TEST(DeviceStep, FeaturesOnTheDeviceAreThoseOfTheHost) {
   });
 }
 
-TEST(DeviceStep, GradientsOfWhatIsNotFiniteAreZero) {
+TEST(DeviceVisits, GradientsOfWhatIsNotFiniteAreZero) {
   const PartialFCOptions options = options_for(Precision::kFloat32);
   run_ranks(1, [&](Communicator& comm) {
     RankOnDevice rank(options, comm);
@@ -127,7 +127,7 @@ TEST(DeviceStep, GradientsOfWhatIsNotFiniteAreZero) {
   });
 }
 
-TEST(DeviceStep, ABadLabelOnTheDeviceIsNamed) {
+TEST(DeviceVisits, ABadLabelOnTheDeviceIsNamed) {
   const PartialFCOptions options = options_for(Precision::kFloat32);
   run_ranks(1, [&](Communicator& comm) {
     RankOnDevice rank(options, comm);
