@@ -1,4 +1,6 @@
-// Matrices for tests of kernels: on the device with margins around them that no kernel may touch, and on the host.
+// Matrices for tests of kernels: on the device with margins around them that no kernel may touch, and on the host. Margins
+// and what rows have past their columns are NaN where numbers can be, so that who reads it shows as well. Under
+// AddressSanitizer nothing comes behind: it sees who steps over the end, if only to read.
 #pragma once
 
 #include <algorithm>
@@ -17,8 +19,9 @@ class TestMatrix {
  public:
   TestMatrix(int64_t rows, int64_t cols, int64_t stride, int64_t offset = 0)
       : first_(kMargin + offset), rows_(rows), cols_(cols), stride_(stride) {
-    host_.resize(static_cast<size_t>(first_ + rows * stride + kMargin));
-    std::memset(static_cast<void*>(host_.data()), 0x5a, host_.size() * sizeof(T));
+    host_.resize(static_cast<size_t>(first_ + rows * stride + kLastMargin));
+    std::memset(static_cast<void*>(host_.data()), std::is_integral_v<T> ? 0x5a : 0xff,
+                host_.size() * sizeof(T));
     device_ = to_device(host_);
   }
   TestMatrix(int64_t rows, int64_t cols) : TestMatrix(rows, cols, cols) {}
@@ -63,6 +66,11 @@ class TestMatrix {
 
  private:
   static constexpr int64_t kMargin = 64;  // a multiple of 16 bytes for every T
+#if defined(__SANITIZE_ADDRESS__)
+  static constexpr int64_t kLastMargin = 0;
+#else
+  static constexpr int64_t kLastMargin = kMargin;
+#endif
 
   int64_t first_, rows_, cols_, stride_;
   std::vector<T> host_;

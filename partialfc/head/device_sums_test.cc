@@ -89,39 +89,38 @@ TYPED_TEST_SUITE(DeviceSumsTest, Numbers);
 
 TYPED_TEST(DeviceSumsTest, FinishedSumsAndTargets) {
   using T = TypeParam;
-  for (const int64_t samples : {8, 24, 40})
-    for (const int64_t dim : {1, 31, 33, 64})
-      for (const int64_t chunks : {1, 31, 32, 33, 70})
-        for (const bool with_targets : {true, false}) {
-          SCOPED_TRACE(
-              fmt::format("N = {}, D = {}, {} chunks, targets: {}", samples, dim, chunks, with_targets));
-          const Problem<T> problem(samples, dim, chunks);
-          std::vector<float> cosines;
-          const std::vector<float> message = finished(problem, with_targets, &cosines);
-          EXPECT_EQ(message.back(), 0);
-          for (int64_t n = 0; n < samples; ++n) {
-            const bool takes_part = problem.labels[n] >= 0, here = problem.class_of[n] >= 0;
-            double sum = 0;
-            for (int64_t chunk = 0; chunk < chunks; ++chunk) sum += problem.partial(chunk, n);
-            ASSERT_NEAR(message[n], takes_part ? sum : 1, 1e-6 * sum) << n;
-            double cosine = 9;
-            if (with_targets && here) {
-              const std::vector<double> w = problem.center_of(n);
-              cosine = 0;
-              for (int64_t d = 0; d < dim; ++d) cosine += w[d] * problem.features(n, d);
-              cosine *= problem.inverse_norms[problem.class_of[n]];
-            }
-            ASSERT_NEAR(cosines[n], cosine, 1e-5) << n;
-            if (!with_targets) continue;
-            // Of the cosine as it was rounded: at its limit a digit of it is many of the angle.
-            const double logit = here ? kMargin.scale * with_margin(kMargin, cosines[n]).value : 0;
-            if (takes_part) {
-              ASSERT_NEAR(message[samples + n], logit, 1e-4) << n;
-            } else {
-              ASSERT_EQ(message[samples + n], kInfinity) << n;
-            }
+  for (const auto& [samples, dim] : {std::pair<int64_t, int64_t>{8, 1}, {24, 31}, {40, 33}, {9, 64}})
+    for (const int64_t chunks : {1, 31, 32, 33, 70})
+      for (const bool with_targets : {true, false}) {
+        SCOPED_TRACE(
+            fmt::format("N = {}, D = {}, {} chunks, targets: {}", samples, dim, chunks, with_targets));
+        const Problem<T> problem(samples, dim, chunks);
+        std::vector<float> cosines;
+        const std::vector<float> message = finished(problem, with_targets, &cosines);
+        EXPECT_EQ(message.back(), 0);
+        for (int64_t n = 0; n < samples; ++n) {
+          const bool takes_part = problem.labels[n] >= 0, here = problem.class_of[n] >= 0;
+          double sum = 0;
+          for (int64_t chunk = 0; chunk < chunks; ++chunk) sum += problem.partial(chunk, n);
+          ASSERT_NEAR(message[n], takes_part ? sum : 1, 1e-6 * sum) << n;
+          double cosine = 9;
+          if (with_targets && here) {
+            const std::vector<double> w = problem.center_of(n);
+            cosine = 0;
+            for (int64_t d = 0; d < dim; ++d) cosine += w[d] * problem.features(n, d);
+            cosine *= problem.inverse_norms[problem.class_of[n]];
+          }
+          ASSERT_NEAR(cosines[n], cosine, 1e-5) << n;
+          if (!with_targets) continue;
+          // Of the cosine as it was rounded: at its limit a digit of it is many of the angle.
+          const double logit = here ? kMargin.scale * with_margin(kMargin, cosines[n]).value : 0;
+          if (takes_part) {
+            ASSERT_NEAR(message[samples + n], logit, 1e-4) << n;
+          } else {
+            ASSERT_EQ(message[samples + n], kInfinity) << n;
           }
         }
+      }
 }
 
 TYPED_TEST(DeviceSumsTest, WhatIsNotFiniteIsTold) {

@@ -8,7 +8,7 @@
 namespace partialfc {
 namespace {
 
-constexpr int64_t kDims[] = {1, 7, 8, 33, 120, 256, 264, 512, 520, 1024, 1032};
+constexpr int64_t kDims[] = {1, 6, 7, 8, 12, 33, 120, 256, 264, 512, 520, 1024, 1032};
 constexpr int64_t kRecords = 10;
 
 // How records lie: `offset` numbers past a multiple of 16 bytes.
