@@ -11,7 +11,7 @@ namespace {
 
 constexpr int kWarps = 8;  // of a block; a sample is a warp's
 constexpr int kThreads = kWarps * kWarp;
-constexpr int kSumSamples = 32;  // of a block that finishes sums, a warp each
+constexpr int kSumSamples = 8;  // of a block that finishes sums, a warp each
 constexpr int kSumThreads = kSumSamples * kWarp;
 
 unsigned blocks_of_samples(int64_t samples) { return static_cast<unsigned>((samples + kWarps - 1) / kWarps); }

@@ -65,19 +65,8 @@ class ReferenceModel {
   }
 
   void apply(std::vector<double>& record, const double* g) const {
-    const auto& o = test_.optimizer;
-    double *w = record.data(), *m = w + test_.dim, *v = m + test_.dim;
-    for (int64_t d = 0; d < test_.dim; ++d) {
-      if (o.kind == OptimizerOptions::Kind::kSgd) {
-        m[d] = o.momentum * m[d] + g[d] + o.weight_decay * w[d];
-        w[d] -= kRate * m[d];
-      } else {
-        m[d] = o.beta1 * m[d] + (1 - o.beta1) * g[d];
-        v[d] = o.beta2 * v[d] + (1 - o.beta2) * g[d] * g[d];
-        const double hat_m = m[d] / (1 - std::pow(o.beta1, t_)), hat_v = v[d] / (1 - std::pow(o.beta2, t_));
-        w[d] -= kRate * (hat_m / (std::sqrt(hat_v) + o.epsilon) + o.weight_decay * w[d]);
-      }
-    }
+    double* const w = record.data();
+    reference::optimizer_step(test_.optimizer, kRate, t_, g, w, w + test_.dim, w + 2 * test_.dim, test_.dim);
   }
 
   const Case test_;

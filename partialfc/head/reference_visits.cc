@@ -11,6 +11,7 @@
 #include "partialfc/centers/host_store.h"
 #include "partialfc/head/active_classes.h"
 #include "partialfc/head/softmax_sums.h"
+#include "partialfc/kernels/center_rows.h"
 
 namespace partialfc {
 
@@ -18,29 +19,23 @@ namespace {
 
 using Vector = std::vector<double>;
 
-constexpr double kEpsilon = 1e-12;
-
 double dot(const Vector& a, const Vector& b) {
   return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
-}
-double norm(const Vector& v) { return std::sqrt(dot(v, v)); }
-Vector unit(const Vector& v) {
-  Vector out = v;
-  for (double& x : out) x /= std::max(norm(v), kEpsilon);
-  return out;
 }
 void add(Vector& to, double factor, const Vector& v) {
   for (size_t d = 0; d < v.size(); ++d) to[d] += factor * v[d];
 }
+Vector unit(const Vector& v) {
+  Vector out(v.size());
+  add(out, reference::inverse_norm(v.data(), std::ssize(v)), v);
+  return out;
+}
 bool finite(const Vector& v) {
   return std::ranges::all_of(v, [](double x) { return std::isfinite(x); });
 }
-// Gradient by v, from the gradient by v/max(‖v‖, ε).
-Vector through_normalization(const Vector& v, const Vector& gradient) {
-  Vector out = gradient;
-  if (norm(v) >= kEpsilon) add(out, -dot(gradient, unit(v)), unit(v));
-  for (double& x : out) x /= std::max(norm(v), kEpsilon);
-  return out;
+Vector through_normalization(const Vector& v, Vector gradient) {
+  reference::through_normalization(v.data(), gradient.data(), std::ssize(v));
+  return gradient;
 }
 
 struct Forward {
@@ -260,30 +255,14 @@ class ReferenceVisits final : public Visits {
   }
 
   void step_row(const UpdateStep& step, int64_t slot, const Vector& gradient) {
-    const OptimizerOptions& o = options_.optimizer;
     const int64_t dim = options_.dim;
-    std::vector<float> record(store_->layout().numbers());
-    const MatrixView<float> row{record.data(), 1, std::ssize(record)};
+    std::vector<float> stored(store_->layout().numbers());
+    const MatrixView<float> row{stored.data(), 1, std::ssize(stored)};
     store_->read(std::span(&slot, 1), row);
-    float *w = record.data(), *m = w + dim, *v = m + dim;
-    for (int64_t d = 0; d < dim; ++d) {
-      const double g = gradient[d];
-      if (o.kind == OptimizerOptions::Kind::kSgd) {
-        const double momentum = o.momentum * double{m[d]} + g + o.weight_decay * double{w[d]};
-        m[d] = static_cast<float>(momentum);
-        w[d] = static_cast<float>(w[d] - step.learning_rate * momentum);
-      } else {
-        const double first = o.beta1 * double{m[d]} + (1 - double{o.beta1}) * g;
-        const double second = o.beta2 * double{v[d]} + (1 - double{o.beta2}) * g * g;
-        const auto t = static_cast<double>(step.t);
-        const double hat_m = first / (1 - std::pow(double{o.beta1}, t));
-        const double hat_v = second / (1 - std::pow(double{o.beta2}, t));
-        m[d] = static_cast<float>(first);
-        v[d] = static_cast<float>(second);
-        w[d] = static_cast<float>(w[d] - step.learning_rate * (hat_m / (std::sqrt(hat_v) + o.epsilon) +
-                                                               o.weight_decay * double{w[d]}));
-      }
-    }
+    Vector record(stored.begin(), stored.end());
+    reference::optimizer_step(options_.optimizer, step.learning_rate, step.t, gradient.data(), &record[0],
+                              &record[dim], record.data() + 2 * dim, dim);
+    std::ranges::copy(record, stored.begin());
     store_->write(std::span(&slot, 1), row);
   }
 
