@@ -92,7 +92,7 @@ TEST_F(LaunchOnTwoHosts, ArgumentsVariablesAndTheInterfaceReachBoth) {
   expect_done(result);
   for (const int rank : {0, 1})
     EXPECT_THAT(result.out, testing::ContainsRegex(
-                                fmt::format("\\[1,{}\\]<stdout>:pfc-[0-9]+-{}\\|{}\\|a;'b' \\$HOME\\|it's "
+                                fmt::format("\\[1,{}\\]<stdout>: ?pfc-[0-9]+-{}\\|{}\\|a;'b' \\$HOME\\|it's "
                                             "\"x\"\\|\\$\\(y\\)\\|\\|\n",
                                             rank, rank + 1, fs::canonical(folder_.path()).string())));
   EXPECT_EQ(launch_from(hosts, {"-np", "2", "-H", both_, "sh", "-c",
