@@ -37,7 +37,7 @@ void check_interface(const std::string& name) {
 // becomes the rank; the two tees outlive a signal to all, for the rank's last words.
 constexpr const char* kKeepOutput =
     "folder=$0/rank.$OMPI_COMM_WORLD_RANK; mkdir -p \"$folder\" || exit 1; signals='HUP INT TERM USR1 USR2'; "
-    "trap '' $signals; exec > >(exec tee \"$folder/stdout\") 2> >(exec tee \"$folder/stderr\" >&2); "
+    "trap '' $signals; exec > >(exec tee -p \"$folder/stdout\") 2> >(exec tee -p \"$folder/stderr\" >&2); "
     "trap - $signals; exec \"$@\"";
 
 }  // namespace
