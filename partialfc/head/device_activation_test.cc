@@ -46,8 +46,13 @@ void expect_as_on_the_host(const Problem& problem, int rank, int64_t step) {
 
   DeviceActivation activation(placement, blocks, sampler, std::ssize(problem.labels));
   Stream stream;
-  const DeviceBuffer<int64_t> labels = to_device(problem.labels);
+  // A step before it with more classes: what it leaves is not to be seen.
+  std::vector<int64_t> others;
+  for (int64_t n = 0; n < std::ssize(problem.labels); ++n)
+    others.push_back(placement.class_at(own.first + n % own.size()));
+  const DeviceBuffer<int64_t> earlier = to_device(others), labels = to_device(problem.labels);
   const DeviceBuffer<int32_t> active_count(1);
+  activation.activate(step - 1, earlier.span(), active_count.span(), stream);
   activation.activate(step, labels.span(), active_count.span(), stream);
   const DeviceActiveClasses active = activation.active();
   const int32_t count = to_host(active_count.span(), stream)[0];
@@ -74,7 +79,7 @@ void expect_as_on_the_host(const Problem& problem, int rank, int64_t step) {
 }
 
 TEST_F(DeviceActivationTest, DrawsTheClassesThatTheHostDraws) {
-  for (const int64_t classes : {1, 37, 600})  // blocks of one class, more and fewer than threads
+  for (const int64_t classes : {1, 37, 512, 600})  // blocks of one class, more and fewer than threads
     for (const double rate : {0.01, 0.3, 1.0})
       for (const int64_t samples : {8, 200})
         for (const int ranks : {1, 3}) {
@@ -89,18 +94,17 @@ TEST_F(DeviceActivationTest, DrawsTheClassesThatTheHostDraws) {
 TEST_F(DeviceActivationTest, BlocksOfSeveralClasses) {
   for (const auto& [classes, ranks] : {std::pair{20'000, 50}, {1'500'000, 1024}})
     for (const double rate : {0.05, 0.6, 1.0})
-      for (const int64_t samples : {8, 136, 600}) {
+      for (const int64_t samples : {8, 136, rate == 0.6 ? 1100 : 300}) {
         const int rank = ranks / 3;
         const ClassPlacement placement(classes, 17);
         const Range own = placement.positions_of_blocks(placement.blocks_of_rank(rank, ranks));
         Problem problem{classes, rate, ranks, some_labels(samples, classes, 3)};
         RandomStream random(4, Purpose::kSyntheticData);
-        for (size_t n = 0; n < problem.labels.size();
-             n += 2)  // half of them live here, the first and last among them
+        for (size_t n = 0; n < problem.labels.size(); n += 2)  // half of them live here
           problem.labels[n] =
-              placement.class_at(n == 0   ? own.first
-                                 : n == 2 ? own.last - 1
-                                          : own.first + random.below(std::min<int64_t>(own.size(), samples)));
+              placement.class_at(own.first + random.below(std::min<int64_t>(own.size(), samples)));
+        const int64_t ends[] = {own.first - 1, own.first, own.last - 1, own.last};
+        for (int i = 0; i < 4; ++i) problem.labels[i] = placement.class_at(ends[i]);
         expect_as_on_the_host(problem, rank, 6);
       }
 }

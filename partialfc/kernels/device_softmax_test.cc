@@ -37,7 +37,8 @@ struct Tile {
 // some in another tile, some none.
 template <class Product>
 Tile<Product> random_tile(const SoftmaxOptions& options, int64_t classes, int64_t samples, bool with_shifts) {
-  Tile<Product> tile{.options = options, .products = {classes, samples}, .first_class = 70};
+  Tile<Product> tile{
+      .options = options, .products = {classes, samples}, .first_class = samples % 2 == 0 ? 0 : 70};
   RandomStream random(4, Purpose::kSyntheticData);
   for (int64_t j = 0; j < classes; ++j) {
     tile.inverse_norms.push_back(j % 7 == 5 ? 0.0f : j % 2 == 0 ? 4.0f : 0.5f);
@@ -47,8 +48,8 @@ Tile<Product> random_tile(const SoftmaxOptions& options, int64_t classes, int64_
   }
   for (int64_t n = 0; n < samples; ++n)
     tile.class_of.push_back(n % 3 == 0 ? -1 : static_cast<int32_t>(random.below(classes + 140)));
-  tile.class_of[0] = 70;
-  tile.class_of[samples - 1] = static_cast<int32_t>(69 + classes);
+  tile.class_of[0] = static_cast<int32_t>(tile.first_class);
+  tile.class_of[samples - 1] = static_cast<int32_t>(tile.first_class + classes - 1);
   tile.shift = std::max(0.0f, options.scale - 64);
   if (with_shifts)
     for (int64_t n = 0; n < samples; ++n)
@@ -130,7 +131,7 @@ struct Device {
   template <class Product>
   struct Copies {
     explicit Copies(const Tile<Product>& tile)
-        : products(tile.products, padded_for_device(tile.samples()) + 8),
+        : products(tile.products, padded_for_device(tile.samples()) + (tile.samples() == 8 ? 0 : 8)),
           norms(tile.inverse_norms),
           shifts(tile.shifts),
           class_of(tile.class_of),
