@@ -4,7 +4,8 @@
     bench/before_after.py COMMIT COMMIT ... [--batch 128] [--classes 100000] [--precision bf16]
 
 Builds the library of each commit in a folder of its own (--folder, kept for the next time), links bench/head_steps with
-it, runs all of them in turn, round by round, and prints medians over the rounds.
+it, runs all of them in turn, round by round, and prints medians over the rounds, and the fastest: what disturbs a
+machine only ever takes time.
 """
 import argparse
 import os
@@ -51,27 +52,31 @@ def main():
     parser.add_argument("--batch", type=int, default=128, help="N [128]")
     parser.add_argument("--steps", type=int, default=7, help="of each round [7]")
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--folder", default=os.path.join(ROOT, "build", "before_after"))
     arguments = parser.parse_args()
 
     programs = {commit: build(commit, arguments.folder) for commit in arguments.commits}
     times = {commit: [] for commit in programs}
     environment = dict(os.environ, OPENBLAS_NUM_THREADS="1")  # where a commit still used it: the threads are the head's
-    for _ in range(arguments.rounds):
-        for commit, program in programs.items():
+    for number in range(arguments.rounds):
+        # Forwards and backwards in turn: on some machines whoever comes second in a row finds the cores warm.
+        for commit in list(programs)[::1 if number % 2 == 0 else -1]:
+            program = programs[commit]
             out = run(program, str(arguments.classes), str(arguments.batch), str(arguments.steps), arguments.precision,
                       env=environment)
             times[commit].append([float(word) for word in out.split()])
 
-    print(f"{'commit':<10}{'forward s':>11}{'update s':>11}{'step s':>11}{'of the first':>14}")
+    print(f"{'commit':<10}{'forward s':>11}{'update s':>11}{'step s':>9}{'of 1st':>8}{'fastest':>9}{'of 1st':>8}")
     first = None
     for commit, rounds in times.items():
         forward, update = (statistics.median(column) for column in zip(*rounds))
-        step = statistics.median(sum(row) for row in rounds)
-        first = first or step
+        steps = [sum(row) for row in rounds]
+        step, fastest = statistics.median(steps), min(steps)
+        first = first or (step, fastest)
         subject = run("git", "-C", ROOT, "log", "-1", "--format=%s", commit).strip()
-        print(f"{commit:<10}{forward:>11.4f}{update:>11.4f}{step:>11.4f}{step / first:>14.2f}  {subject}"[:110])
+        print(f"{commit:<10}{forward:>11.4f}{update:>11.4f}{step:>9.4f}{step / first[0]:>8.2f}{fastest:>9.4f}"
+              f"{fastest / first[1]:>8.2f}  {subject}"[:110])
 
 
 if __name__ == "__main__":
