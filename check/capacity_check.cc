@@ -8,10 +8,8 @@
 
 #include "partialfc/base/error.h"
 #include "partialfc/base/file.h"
-#include "partialfc/base/process_memory.h"
 #include "partialfc/data/image_source.h"
 #include "partialfc/formats/shape.h"
-#include "partialfc/models/activation_memory.h"
 #include "partialfc/plan/memory_model.h"
 #include "trainer/recipe_shape.h"
 #include "trainer/run_folder.h"
@@ -120,10 +118,9 @@ void check_disk(const Recipe& recipe, const TrainingShape& shape, const DataSize
 }
 
 void check_rank_memory(const TrainingShape& shape, int ranks_here, CheckList& list) {
-  const std::vector<MemoryItem> items =
-      training_memory(shape, {.program_bytes = program_memory(), .activation_slack = kActivationSlack});
+  const std::vector<MemoryItem> items = training_memory(shape, memory_of_rank(1, ranks_here));
   const auto rank = static_cast<double>(total_bytes(items)),
-             available = static_cast<double>(available_memory());
+             available = static_cast<double>(memory_for_ranks(1));
   const MemoryItem& largest = *std::ranges::max_element(items, {}, &MemoryItem::bytes);
   const std::string found = fmt::format(
       "{} a rank{} x {} here (most of it {}: {}), {} available", bytes_text(rank),

@@ -8,7 +8,7 @@
 #include "check/capacity_check.h"
 #include "check/data_check.h"
 #include "partialfc/base/cores.h"
-#include "partialfc/base/process_memory.h"
+#include "partialfc/plan/memory_model.h"
 #include "trainer/recipe.h"
 #include "trainer/recipe_shape.h"
 
@@ -48,7 +48,7 @@ void check_recipe(const RecipeCheck& check, CheckList& list) {
     TrainingShape shape =
         shape_of(recipe, data.classes, check.ranks, std::max(1, usable_cores() / check.ranks_here));
     if (recipe.train.micro_batches == 0)
-      shape.micro_batches = micro_batches_of(shape, available_memory() / check.ranks_here);
+      shape.micro_batches = fewest_micro_batches(shape, memory_of_rank(1, check.ranks_here));
     if (recipe.head.store == "file") ask_for_alignment(recipe, check.output, shape, list);
     check_cache(recipe, list);
     check_disk(recipe, shape, data, check.output, check.ranks_here, list);

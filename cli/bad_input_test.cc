@@ -1,5 +1,7 @@
 // Whatever input is damaged or missing: one message says what and where, and nothing already saved is lost.
 #include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
 
 #include "cli/program_fixture.h"
 #include "partialfc/checkpoint/checkpoint_folder.h"
@@ -92,8 +94,15 @@ TEST_F(BadInput, TooManyBadRecordsEndTheRun) {
   auto images = draw_classes(40, 6);
   for (size_t i = 0; i < 120; ++i) images[i].label = 40;
   write_images(images, 40);
-  expect_failure(train({"--train.steps=20", "--data.max_skipped=0.1"}), kFailed,
+  const ChildResult refused = train({"--train.steps=20", "--data.max_skipped=0.1", "--trace=trace.json"});
+  expect_failure(refused, kFailed,
                  {"images skipped", "label 40 is outside", "more than 100 or 10 % are refused"});
+  // What was recorded until then is kept.
+  EXPECT_THAT(refused.err, HasSubstr("what rank 0 recorded before the error is in trace.json\n"));
+  std::set<std::string> spans;
+  for (const auto& event : nlohmann::json::parse(read_text_file(folder_ / "trace.json")))
+    spans.insert(event["name"]);
+  EXPECT_TRUE(spans.contains("step") && spans.contains("head.forward"));
   expect_done(train({"--train.steps=20", "--data.max_skipped=0.9", "--overwrite"}));
 }
 

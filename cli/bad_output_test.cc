@@ -1,7 +1,6 @@
 // Wherever output cannot go: one message says what and where, and nothing already saved is lost.
-#include <sys/mount.h>
-
 #include "cli/program_fixture.h"
+#include "partialfc/base/small_disk.h"
 #include "partialfc/checkpoint/checkpoint_folder.h"
 
 namespace partialfc {
@@ -23,36 +22,11 @@ TEST_F(BadOutput, AnOutputThatCannotBeWritten) {
   EXPECT_EQ(read_text_file(folder_ / "file"), "x");
 }
 
-// A file system of its own at `folder`, where the test may mount one: root.
-class SmallDisk {
- public:
-  explicit SmallDisk(fs::path folder) : folder_(std::move(folder)) {
-    create_folders(folder_);
-    mounted_ = ::mount("tmpfs", folder_.c_str(), "tmpfs", 0, "size=32m") == 0;
-  }
-  ~SmallDisk() {
-    if (mounted_) ::umount2(folder_.c_str(), MNT_DETACH);
-  }
-  bool is_mounted() const { return mounted_; }
-  // Leaves `bytes` free.
-  void leave_free(uint64_t bytes) {
-    const fs::space_info space = fs::space(folder_);
-    resize(space.capacity - space.free + bytes);
-  }
-  void resize(uint64_t bytes) {
-    const std::string options = fmt::format("size={}", bytes);
-    PFC_CHECK(::mount("tmpfs", folder_.c_str(), "tmpfs", MS_REMOUNT, options.c_str()) == 0);
-  }
-
- private:
-  fs::path folder_;
-  bool mounted_ = false;
-};
-
 // 2,000 centers of 64 float32 and their momentum are 1 MB a checkpoint. Where no file system can be mounted, the limit
 // on the size of a file stands for the full disk.
 TEST_F(BadOutput, AFullDiskHarmsNoEarlierCheckpoint) {
-  SmallDisk disk(folder_ / "run");
+  SmallDisk disk(32 << 20);
+  if (disk.mounted()) fs::create_directory_symlink(disk.path(), folder_ / "run");
   const std::vector<std::string> more = {"--data.source=synthetic", "--data.classes=2000",
                                          "--backbone.embedding=64", "--train.steps=6"};
   const auto with = [&](const std::string& option) {
@@ -62,16 +36,16 @@ TEST_F(BadOutput, AFullDiskHarmsNoEarlierCheckpoint) {
   };
   expect_done(train(with("--train.steps=3")));
   constexpr int64_t kRoom = 300 << 10;
-  if (disk.is_mounted()) disk.leave_free(kRoom);
-  const ChildResult full = train(with("--resume"), disk.is_mounted() ? 0 : kRoom);
+  if (disk.mounted()) disk.leave_free(kRoom);
+  const ChildResult full = train(with("--resume"), disk.mounted() ? 0 : kRoom);
   expect_failure(full, kFailed,
                  {"run/.step-00000006.part/centers-00000-of-00001.safetensors: cannot write: ",
-                  disk.is_mounted() ? "No space left on device" : "File too large"});
+                  disk.mounted() ? "No space left on device" : "File too large"});
   EXPECT_FALSE(fs::exists(folder_ / "run/.step-00000006.part"));
   EXPECT_EQ(newest_checkpoint(), "step-00000003\n");
   EXPECT_EQ(latest_checkpoint(folder_ / "run").checkpoint->manifest.step, 3);
 
-  if (disk.is_mounted()) disk.resize(32 << 20);
+  if (disk.mounted()) disk.resize(32 << 20);
   const ChildResult resumed = train(with("--resume"));
   expect_done(resumed);
   EXPECT_THAT(resumed.err, HasSubstr("resumed from run/step-00000003 at step 3"));

@@ -19,7 +19,7 @@ struct HeadArguments {
   int64_t samples = 0;  // S; 0: by the sample rate
   int ranks = 1;
   bool ranks_given = false;
-  std::string precision = "fp32";
+  std::string precision = "fp32", device = "cpu";
   bool no_floor = false, json = false;
   std::string store = "memory";
   std::string store_folder = ".";
@@ -38,6 +38,8 @@ void complete(HeadArguments& arguments) {
     arguments.samples = std::max<int64_t>(1, std::llround(head.sample_rate * classes));
   head.precision = arguments.precision == "bf16" ? Precision::kBFloat16 : Precision::kFloat32;
   arguments.options.floor = !arguments.no_floor;
+  head.device = parse_device_name(arguments.device);
+  if (head.device.is_gpu && arguments.store == "file") fail_usage("--store file is for --device cpu");
   if (arguments.store == "file")
     head.file_store =
         FileStoreOptions{.folder = arguments.store_folder,
@@ -49,6 +51,8 @@ int bench_head(const HeadArguments& given) {
   const auto body = [&](Communicator& world) {
     if (under_mpi && given.ranks_given)
       fail_usage("--ranks is for mpirun to say, when it starts this program");
+    if (under_mpi && given.device != "cpu")
+      fail_usage("--device {} is measured in one process: leave out mpirun, say --ranks", given.device);
     HeadArguments arguments = given;
     complete(arguments);
     arguments.options.head.threads = threads_for_rank(given.options.head.threads, world);
@@ -90,6 +94,9 @@ void add_bench_head_command(CLI::App* bench, Action& action) {
           ->add_option("--ranks", arguments->ranks, "Ranks, as threads of this process; mpirun has its own")
           ->capture_default_str()
           ->check(CLI::Range(1, 256));
+  command->add_option("--device", arguments->device, "cpu, cuda or cuda:i, the GPU of that number")
+      ->capture_default_str();
+  command->add_flag("--tf32", head.tf32, "cuda: float32 products round their operands to TF32");
   command->add_option("--store", arguments->store, "Where the centers are: memory or file")
       ->capture_default_str()
       ->check(CLI::IsMember({"memory", "file"}));

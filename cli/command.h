@@ -8,12 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "cli/exit_codes.h"
 #include "partialfc/comm/communicator.h"
 
 namespace partialfc {
-
-// Exit codes of the program.
-constexpr int kDone = 0, kFailed = 1, kWrongUsage = 2, kStoppedAfterSaving = 75;
 
 // The chosen subcommand: set by its CLI11 callback, run by main().
 using Action = std::function<int()>;

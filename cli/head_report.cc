@@ -10,18 +10,27 @@ namespace {
 
 nlohmann::json json_of(const HeadFigures::Floor& floor) {
   nlohmann::json parts = nlohmann::json::object();
-  for (int product = 0; product < GemmFloor::kProducts; ++product)
-    parts[GemmFloor::kProductNames[product]] = {{"seconds", floor.product_seconds[product]},
-                                                {"library", floor.ways[product]}};
+  for (int product = 0; product < ProductFloor::kProducts; ++product)
+    parts[ProductFloor::kProductNames[product]] = {{"seconds", floor.product_seconds[product]},
+                                                   {"library", floor.ways[product]}};
   return parts;
 }
 
 std::string floor_text(const char* name, const HeadFigures::Floor& floor) {
   std::string text = fmt::format("{:<18}{:>12.6f} s\n", name, floor.seconds);
-  for (int product = 0; product < GemmFloor::kProducts; ++product)
-    text += fmt::format("  {:<16}{:>12.6f} s  {}\n", GemmFloor::kProductNames[product],
+  for (int product = 0; product < ProductFloor::kProducts; ++product)
+    text += fmt::format("  {:<16}{:>12.6f} s  {}\n", ProductFloor::kProductNames[product],
                         floor.product_seconds[product], floor.ways[product]);
   return text;
+}
+
+std::string driver_of(const HeadRun::Gpu& gpu) {
+  return fmt::format("{}.{}", gpu.driver_version / 1000, gpu.driver_version % 1000 / 10);
+}
+
+std::string gpu_text(const HeadRun::Gpu& gpu) {
+  return fmt::format("{}, driver for CUDA {}; {:.1f} MB of its memory\n\n", gpu.name, driver_of(gpu),
+                     static_cast<double>(gpu.head_bytes) / 1e6);
 }
 
 }  // namespace
@@ -35,6 +44,7 @@ std::string head_text(const HeadReport& report) {
   text += fmt::format("{} rank{} x {} thread{}, {} step{}{}; times are medians\n\n", figures.ranks,
                       figures.ranks == 1 ? "" : "s", figures.threads, figures.threads == 1 ? "" : "s",
                       options.steps, options.steps == 1 ? "" : "s", options.cold ? ", cold" : "");
+  if (figures.gpu) text += gpu_text(*figures.gpu);
   text += fmt::format("{:<18}{:>12.6f} s  {:.0f} samples/s\n", "step", figures.step_seconds,
                       static_cast<double>(head.batch) / figures.step_seconds);
   text += fmt::format("  {:<16}{:>12.6f} s\n  {:<16}{:>12.6f} s\n", "forward", figures.forward_seconds,
@@ -93,6 +103,12 @@ std::string head_json(const HeadReport& report) {
     json["disk_seconds"] = bounds.disk_seconds;
     json["disk_depth"] = bounds.disk_depth;
     json["of_the_bound"] = bounds.seconds() / figures.step_seconds;
+  }
+  json["device"] = to_string(head.device);
+  if (figures.gpu) {
+    json["device_name"] = figures.gpu->name;
+    json["driver"] = driver_of(*figures.gpu);
+    json["device_bytes"] = figures.gpu->head_bytes;
   }
   if (figures.floor_bf16) {
     json["floor_bf16_seconds"] = figures.floor_bf16->seconds;

@@ -33,7 +33,6 @@ void keep_freed_memory() {
 
 int main(int argc, char** argv) {
   using namespace partialfc;
-  limit_openmp_spinning(argv);
   keep_freed_memory();
   openblas_set_num_threads(1);  // libtorch's calls of it run inside loops that are parallel already
   CLI::App app(
@@ -61,5 +60,6 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kDone : kWrongUsage;
   }
+  limit_openmp_spinning(argv);  // loading libtorch once more takes time: not for a help text
   return report_errors(action);
 }

@@ -2,8 +2,6 @@
 #pragma once
 
 #include <fmt/format.h>
-#include <stdlib.h>
-
 #include <nlohmann/json.hpp>
 
 #include <chrono>
@@ -20,11 +18,7 @@ namespace partialfc {
 
 class Mpirun : public ProgramTest {
  protected:
-  // mpirun refuses to run as root, as in a container, unless these two say so.
-  Mpirun() {
-    ::setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
-    ::setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
-  }
+  Mpirun() { allow_mpirun_as_root(); }
   static std::vector<std::string> mpirun(std::vector<std::string> arguments) {
     const std::vector<std::string> begin = {"mpirun", "--oversubscribe", "--bind-to", "none"};
     arguments.insert(arguments.begin(), begin.begin(), begin.end());

@@ -9,7 +9,6 @@
 #include "cli/plan_report.h"
 #include "measure/training_rates.h"
 #include "partialfc/base/error.h"
-#include "partialfc/base/process_memory.h"
 #include "trainer/gradient_bucket.h"
 #include "trainer/recipe.h"
 #include "trainer/recipe_shape.h"
@@ -53,11 +52,6 @@ Recipe recipe_of(const PlanArguments& a, const std::vector<std::string>& rest) {
   return parse_recipe(defaults, "plan", ".", overrides);
 }
 
-// What the ranks of a host can have in all: what is free, and what this program takes already, on as many ranks.
-int64_t memory_for_ranks(Communicator& world) {
-  return available_memory() + world.ranks_on_host() * resident_memory();
-}
-
 std::vector<std::string> notes_of(const Recipe& recipe) {
   std::vector<std::string> notes;
   if (recipe.head.store == "file") notes.push_back("centers in a file: the disk's time is not in the step");
@@ -73,7 +67,7 @@ int plan(const PlanArguments& arguments, const std::vector<std::string>& rest) {
     const KnownMachine known{.ranks = ranks,
                              .world = world.size(),
                              .world_on_host = world.ranks_on_host(),
-                             .memory_on_host = memory_for_ranks(world),
+                             .memory_on_host = memory_for_ranks(world.ranks_on_host()),
                              .program_bytes = program_memory()};
     world.barrier().wait();  // all have looked before the first one measures
     std::optional<MeasuredRates> rates;
@@ -82,7 +76,7 @@ int plan(const PlanArguments& arguments, const std::vector<std::string>& rest) {
     const MachineInputs inputs = machine_inputs(arguments.machine, rates, known);
     std::vector<std::string> notes = notes_of(recipe);
     if (recipe.train.micro_batches == 0) {
-      shape.micro_batches = micro_batches_of(shape, inputs.machine.memory_bytes);
+      shape.micro_batches = fewest_micro_batches(shape, inputs.machine);
       notes.push_back(fmt::format("train.micro_batches = 0 makes {} of them", shape.micro_batches));
     }
     const PlanReport report{.backbone = recipe.backbone.name,

@@ -95,15 +95,31 @@ TEST_F(PlanCommand, ARecipeIsPlannedAsItWouldTrain) {
   EXPECT_THAT(json["notes"].dump(), HasSubstr("decode"));
 }
 
-TEST_F(PlanCommand, AsManyMicroBatchesAsTrainingWouldChoose) {
-  const auto planned_with = [&](const std::string& memory) {
-    const ChildResult result = run({"plan", "--classes=1000", "--backbone=iresnet50", "--memory=" + memory,
-                                    "--train.global_batch=256", "--train.micro_batches=0"});
-    expect_done(result);
-    return result.out;
+TEST_F(PlanCommand, WhatAStepMayKeepIsARecipesKey) {
+  const auto kept = [&](const char* gib) {
+    return plan_json({"--classes=1000000",
+                      fmt::format("--head.kept_memory={}", gib)})["memory"]["items"]["kept_values"]
+        .get<double>();
   };
-  EXPECT_THAT(planned_with("64"), HasSubstr("train.micro_batches = 0 makes 1 of them"));
-  EXPECT_THAT(planned_with("4"), HasSubstr("256 on a rank in 4 micro-batches"));
+  EXPECT_GT(kept("4"), 0.5 * (1 << 30));
+  EXPECT_LT(kept("0.25"), 0.3 * (1 << 30));
+  EXPECT_GT(kept("0.25"), 0.2 * (1 << 30));
+}
+
+TEST_F(PlanCommand, AsManyMicroBatchesAsTrainingWouldChoose) {
+  const auto planned = [&](const char* memory, int64_t micro_batches) {
+    return plan_json({"--classes=1000", "--backbone=iresnet50", "--memory", memory, "--program=0.3",
+                      "--train.global_batch=256", fmt::format("--train.micro_batches={}", micro_batches)});
+  };
+  const auto ample = planned("64", 0), few = planned("4", 0);
+  EXPECT_EQ(ample["shape"]["micro_batches"], 1);
+  EXPECT_THAT(ample["notes"].dump(), HasSubstr("train.micro_batches = 0 makes 1 of them"));
+  const int64_t parts = few["shape"]["micro_batches"];
+  EXPECT_GT(parts, 1);
+  const double most = 0.9 * few["memory"]["limit_bytes"].get<double>();
+  EXPECT_LE(few["memory"]["total_bytes"].get<double>(), most);
+  EXPECT_EQ(planned("4", parts)["memory"], few["memory"]);
+  EXPECT_GT(planned("4", parts - 1)["memory"]["total_bytes"].get<double>(), most);
 }
 
 TEST_F(PlanCommand, WhatCannotBePlannedIsRefused) {

@@ -3,11 +3,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <stdlib.h>
 
 #include <string>
 #include <vector>
 
-#include "cli/command.h"
+#include "cli/exit_codes.h"
 #include "partialfc/base/file.h"
 #include "partialfc/base/test_support.h"
 #include "partialfc/launch/child_process.h"
@@ -15,10 +16,18 @@
 
 namespace partialfc {
 
+// mpirun refuses to run as root, as in a container, unless these two say so.
+inline void allow_mpirun_as_root() {
+  ::setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
+  ::setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
+}
+
 class ProgramTest : public testing::Test {
  protected:
   // r.toml trains six steps on set/train.rec, which is for the test to write.
   ProgramTest() {
+    ::setenv("GOMP_SPINCOUNT", "1000",
+             1);  // else the program sets it and starts itself again (main.cc), which takes time
     create_folders(folder_ / "set");
     write_file_atomically(folder_ / "r.toml", R"([data]
 path = "set/train.rec"

@@ -123,6 +123,18 @@ TEST_F(ProgramTest, EmbeddingsAddTheMirrorImageUnlessToldNotTo) {
   }
 }
 
+// OpenMP shows what it has read of its environment, as often as it is loaded.
+TEST_F(ProgramTest, OpenMpSpinsShortlyWhereSomethingIsToRun) {
+  const auto shown = [&](const std::vector<std::string>& arguments) {
+    std::vector<std::string> all = {"env", "-u", "GOMP_SPINCOUNT", "OMP_DISPLAY_ENV=VERBOSE"};
+    for (const std::string& word : command(arguments)) all.push_back(word);
+    return ChildProcess(all, {.folder = folder_.path()}).wait().err;
+  };
+  const std::string shortly = "GOMP_SPINCOUNT = '1000'";
+  EXPECT_THAT(shown({"train", "nothing.toml"}), HasSubstr(shortly));
+  EXPECT_THAT(shown({"--version"}), AllOf(HasSubstr("GOMP_SPINCOUNT = "), Not(HasSubstr(shortly))));
+}
+
 TEST_F(ProgramTest, RunsOnTheCoresItMayRunOn) {
   write_images(draw_classes(6, 4), 6);
   cpu_set_t before, one;

@@ -67,16 +67,17 @@ void write_trace(const Trace& trace, const std::filesystem::path& path, Communic
   if (world.rank() == 0) write_file_atomically(path, trace_file(events));
 }
 
-// Collective. Rank 0 looks into the folder: others may see it later than it is written.
-StartMode start_of(const TrainArguments& arguments, const std::filesystem::path& output,
-                   const std::string& launch_id, Communicator& world) {
-  const StartMode asked_for = arguments.resume      ? StartMode::kResume
-                              : arguments.overwrite ? StartMode::kOverwrite
-                                                    : StartMode::kNew;
-  std::array<int64_t, 1> start = {0};
-  if (world.rank() == 0) start[0] = static_cast<int64_t>(start_after_failure(output, launch_id, asked_for));
-  world.all_reduce(std::span<int64_t>(start), ReduceOp::kMax).wait();
-  return static_cast<StartMode>(start[0]);
+// After an error the ranks do not meet any more: each that still can writes what it recorded itself, rank 0 to the trace's
+// file and the others beside it.
+void write_own_trace(const Trace& trace, const std::filesystem::path& path, int rank) {
+  std::filesystem::path own = path;
+  if (rank > 0) own.replace_extension(fmt::format(".rank-{}{}", rank, path.extension().string()));
+  try {
+    write_file_atomically(own, trace_file(std::vector{trace.events(trace.began())}));
+    fmt::print(stderr, "what rank {} recorded before the error is in {}\n", rank, own.string());
+  } catch (const Error&) {
+    // The run's own error is what has to be told.
+  }
 }
 
 int train_recipe(const TrainArguments& arguments, const std::vector<std::string>& rest) {
@@ -91,16 +92,27 @@ int train_recipe(const TrainArguments& arguments, const std::vector<std::string>
                       std::vector<NamedValue>{{"--trace", arguments.trace.empty() ? "not given" : "given"}},
                       "give all ranks the same options");
     const std::string launch_id = variable_or_empty(kLaunchVariable);
-    const StartMode start = start_of(arguments, output, launch_id, world);
-    if (start != StartMode::kResume && world.rank() == 0) refuse_to_replace_recipe(arguments.recipe, output);
+    const StartMode asked_for = arguments.resume      ? StartMode::kResume
+                                : arguments.overwrite ? StartMode::kOverwrite
+                                                      : StartMode::kNew;
+    const RunStart start = start_after_failure(output, launch_id, asked_for, world);
+    if (start.mode != StartMode::kResume && world.rank() == 0)
+      refuse_to_replace_recipe(arguments.recipe, output);
     const std::unique_ptr<Trace> trace = begin_trace(arguments.trace, world);
-    const TrainOutcome outcome = train(recipe, world,
-                                       {.output = output,
-                                        .start = start,
-                                        .launch_id = launch_id,
-                                        .threads = threads_for_rank(arguments.threads, world),
-                                        .stop = &stop_requested});
-    if (trace) write_trace(*trace, arguments.trace, world);
+    auto outcome = TrainOutcome::kFinished;
+    try {
+      outcome = train(recipe, world,
+                      {.output = output,
+                       .start = start.mode,
+                       .latest = start.latest,
+                       .launch_id = launch_id,
+                       .threads = threads_for_rank(arguments.threads, world),
+                       .stop = &stop_requested});
+      if (trace) write_trace(*trace, arguments.trace, world);
+    } catch (...) {
+      if (trace) write_own_trace(*trace, arguments.trace, world.rank());
+      throw;
+    }
     return outcome == TrainOutcome::kFinished ? kDone : kStoppedAfterSaving;
   });
 }

@@ -1,12 +1,13 @@
 # Kernels for a GPU, and where they run. A file of kernels (*.cu) is compiled twice: by nvcc, where a toolkit is found, into
 # the library; and by the C++ compiler, against the simulator, into the tests (CONTRIBUTING.md, "Kernels for a GPU").
 #
-#   partialfc_kernels(NAME SOURCES a.cu … [TEST])
+#   partialfc_kernels(NAME [SOURCES a.cu …] [HOST b.cc …] [TEST])
 #       NAME_sim: the object library for the simulator. For a GPU they go into libpartialfc, or with TEST into the test
-#       programs alone that name them
-#   partialfc_kernel_test(NAME SOURCES … KERNELS NAME … [LIBRARIES …] [SIMULATED | TRAFFIC])
+#       programs alone that name them. HOST: code of the host that is of use with kernels only
+#   partialfc_kernel_test(NAME SOURCES … KERNELS NAME … [LIBRARIES …] [BRIEFLY FILTER] [SIMULATED | TRAFFIC])
 #       one body, two programs: NAME runs on the simulator, each test under the orders of several seeds, and links
-#       LIBRARIES in place of the whole library; NAME_gpu runs on a GPU, or says that it was not run (not built for
+#       LIBRARIES in place of the whole library. BRIEFLY: the tests that suffice under other orders than the first, and
+#       under sanitizers. NAME_gpu runs on a GPU, or says that it was not run (not built for
 #       SIMULATED: what only the simulator can do). TRAFFIC: simulated, with what kernels load and store counted (simt/traffic.h)
 #   partialfc_cuda_objects(TARGET a.cu …)
 #       adds what nvcc makes of the files to a target of this folder
@@ -80,13 +81,14 @@ function(partialfc_simulated_sources target)
 endfunction()
 
 function(partialfc_kernels name)
-  cmake_parse_arguments(ARG "TEST" "" "SOURCES" ${ARGN})
+  cmake_parse_arguments(ARG "TEST" "" "SOURCES;HOST" ${ARGN})
   list(TRANSFORM ARG_SOURCES PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
+  list(TRANSFORM ARG_HOST PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
   if(PARTIALFC_SIMULATOR)
-    add_library(${name}_sim OBJECT ${ARG_SOURCES})
+    add_library(${name}_sim OBJECT ${ARG_SOURCES} ${ARG_HOST})
     partialfc_simulated_sources(${name}_sim ${ARG_SOURCES})
     if(NOT PARTIALFC_SANITIZE)
-      add_library(${name}_traffic OBJECT EXCLUDE_FROM_ALL ${ARG_SOURCES})
+      add_library(${name}_traffic OBJECT EXCLUDE_FROM_ALL ${ARG_SOURCES} ${ARG_HOST})
       partialfc_simulated_sources(${name}_traffic ${ARG_SOURCES})
       target_compile_options(${name}_traffic PRIVATE -fsanitize=thread)
     endif()
@@ -95,6 +97,7 @@ function(partialfc_kernels name)
     set_property(GLOBAL PROPERTY PARTIALFC_TEST_KERNELS_${name} ${ARG_SOURCES})
   else()
     set_property(GLOBAL APPEND PROPERTY PARTIALFC_KERNELS ${ARG_SOURCES})
+    set_property(GLOBAL APPEND PROPERTY PARTIALFC_KERNEL_HOSTS ${ARG_HOST})
   endif()
 endfunction()
 
@@ -102,16 +105,20 @@ function(partialfc_kernel_test name)
   if(NOT PARTIALFC_BUILD_TESTS)
     return()
   endif()
-  cmake_parse_arguments(ARG "SIMULATED;TRAFFIC" "" "SOURCES;KERNELS;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(ARG "SIMULATED;TRAFFIC" "BRIEFLY" "SOURCES;KERNELS;LIBRARIES" ${ARGN})
   if(NOT ARG_LIBRARIES)
     set(ARG_LIBRARIES partialfc)
   endif()
   if(ARG_TRAFFIC AND PARTIALFC_SANITIZE)
     return()
   endif()
-  set(seeds 0 1 2 3)
-  if(ARG_SIMULATED OR ARG_TRAFFIC)
-    set(seeds 0)  # they choose their own
+  # Orders of threads, blocks and streams: by number, backwards, at random (simt/control.h). Sanitizers take ten times as
+  # long, and ThreadSanitizer needs no other order to see a race.
+  set(seeds 0 1 2)
+  if(PARTIALFC_SANITIZE MATCHES thread OR ARG_SIMULATED OR ARG_TRAFFIC)
+    set(seeds 0)  # of SIMULATED and TRAFFIC: they choose their own
+  elseif(PARTIALFC_SANITIZE)
+    set(seeds 0 2)
   endif()
   if(PARTIALFC_SIMULATOR)
     set(kernels ${ARG_KERNELS})
@@ -126,7 +133,11 @@ function(partialfc_kernel_test name)
     # Objects come before the library: its own runtime and kernels are not taken out of the archive.
     target_link_libraries(${name} PRIVATE ${kernels} partialfc_sim ${ARG_LIBRARIES} GTest::gmock GTest::gtest_main)
     foreach(seed ${seeds})
-      gtest_discover_tests(${name} TEST_SUFFIX /seed${seed} TEST_LIST ${name}_seed${seed} DISCOVERY_TIMEOUT 60
+      set(filter "*")
+      if(ARG_BRIEFLY AND (PARTIALFC_SANITIZE OR NOT seed EQUAL 0))
+        set(filter ${ARG_BRIEFLY})
+      endif()
+      gtest_discover_tests(${name} TEST_FILTER ${filter} TEST_SUFFIX /seed${seed} TEST_LIST ${name}_seed${seed} DISCOVERY_TIMEOUT 60
                            PROPERTIES TIMEOUT 300 ENVIRONMENT PARTIALFC_SIMT_SEED=${seed})
     endforeach()
   endif()

@@ -2,15 +2,20 @@
 #
 #   partialfc_layer(NAME SOURCES … DEPENDS …)   a layer of the library: the object library partialfc_NAME,
 #                                               gathered into libpartialfc by partialfc/CMakeLists.txt
-#   partialfc_test(NAME SOURCES … LIBRARIES … HEADERS …)
-#                                               a GoogleTest program; each of its tests is a ctest test. HEADERS are
-#                                               precompiled beside GoogleMock's: those that take long to parse
+#   partialfc_test(NAME SOURCES … LIBRARIES … HEADERS … SHARDS n UNITY)
+#                                               a GoogleTest program; each of its tests is a ctest test, or with SHARDS
+#                                               each n-th part of them: where loading the program takes longer than most
+#                                               tests. HEADERS are precompiled beside GoogleMock's: those that take long
+#                                               to parse. UNITY: sources are compiled six at a time
 #   partialfc_never_prints(TARGET)              a ctest test that this static library can neither print, exit nor abort
 #   partialfc_mpi_test(NAME RANKS n COMMAND PROGRAM ARGUMENT … [OUTPUT REGEX])
 #                                               a ctest test (label mpi) that runs a program under mpirun; it passes
 #                                               if mpirun returns 0 or, with OUTPUT, if the output matches
 
 include(CMakeParseArguments)
+
+# Where what sources include, and instantiate of it, takes longer to compile than what they say: six are compiled as one.
+set(PARTIALFC_UNITY UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
 
 set(PARTIALFC_WARNINGS -Wall -Wextra -Wno-missing-field-initializers -Wno-unused-parameter)
 
@@ -38,11 +43,14 @@ function(partialfc_test name)
   if(NOT PARTIALFC_BUILD_TESTS)
     return()
   endif()
-  cmake_parse_arguments(ARG "" "" "SOURCES;LIBRARIES;HEADERS" ${ARGN})
+  cmake_parse_arguments(ARG "UNITY" "SHARDS" "SOURCES;LIBRARIES;HEADERS" ${ARGN})
   if(NOT ARG_SOURCES)
     set(ARG_SOURCES ${name}.cc)
   endif()
   add_executable(${name} ${ARG_SOURCES})
+  if(ARG_UNITY)
+    set_target_properties(${name} PROPERTIES ${PARTIALFC_UNITY})
+  endif()
   target_compile_options(${name} PRIVATE ${PARTIALFC_WARNINGS} $<$<CONFIG:Release>:-O1>)  # a fifth faster to compile
   target_link_libraries(${name} PRIVATE partialfc ${ARG_LIBRARIES} GTest::gmock GTest::gtest_main)
   get_property(shared GLOBAL PROPERTY PARTIALFC_TEST_HEADERS)
@@ -54,7 +62,16 @@ function(partialfc_test name)
     target_precompile_headers(${name} PRIVATE <gmock/gmock.h>)
     set_property(GLOBAL PROPERTY PARTIALFC_TEST_HEADERS ${name})
   endif()
-  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
+  if(NOT ARG_SHARDS)
+    gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
+    return()
+  endif()
+  foreach(shard RANGE 1 ${ARG_SHARDS})
+    math(EXPR index "${shard} - 1")
+    add_test(NAME ${name}_${shard}_of_${ARG_SHARDS} COMMAND ${name})
+    set_tests_properties(${name}_${shard}_of_${ARG_SHARDS} PROPERTIES
+      TIMEOUT 600 ENVIRONMENT "GTEST_TOTAL_SHARDS=${ARG_SHARDS};GTEST_SHARD_INDEX=${index}")
+  endforeach()
 endfunction()
 
 function(partialfc_never_prints target)

@@ -65,7 +65,7 @@ class DnnlProduct {
 }  // namespace
 
 struct GemmFloor::Operands {
-  explicit Operands(const GemmFloorOptions& o)
+  explicit Operands(const ProductFloorOptions& o)
       : n(o.batch), s(o.samples), d(o.dim), team(o.threads), is_float(o.precision == Precision::kFloat32) {
     for (auto* input : {&x, &w, &e}) {
       const int64_t size = input == &x ? n * d : input == &w ? s * d : n * s;
@@ -143,7 +143,7 @@ struct GemmFloor::Operands {
   std::vector<float> partial_u;            // (threads, N, D)
 };
 
-std::vector<GemmFloor::Way> GemmFloor::ways_of(int product, const GemmFloorOptions& options) {
+std::vector<GemmFloor::Way> GemmFloor::ways_of(int product, const ProductFloorOptions& options) {
   std::vector<Way> ways;
   auto dnnl_product = std::make_shared<DnnlProduct>(operands_->dnnl_product(product));
   ways.push_back({"oneDNN", [dnnl_product] { dnnl_product->run(); }});
@@ -155,7 +155,7 @@ std::vector<GemmFloor::Way> GemmFloor::ways_of(int product, const GemmFloorOptio
   return ways;
 }
 
-GemmFloor::GemmFloor(const GemmFloorOptions& options) : operands_(std::make_unique<Operands>(options)) {
+GemmFloor::GemmFloor(const ProductFloorOptions& options) : operands_(std::make_unique<Operands>(options)) {
   constexpr int kRounds = 4;  // the first is for warming up
   for (int product = 0; product < kProducts; ++product) {
     const std::vector<Way> ways = ways_of(product, options);

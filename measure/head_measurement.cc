@@ -23,12 +23,12 @@ double median_of(const std::vector<std::array<double, kColumns>>& rows, int colu
 class FloorSamples {
  public:
   // takes_part: this rank measures; a rank that does not only learns the results.
-  FloorSamples(const GemmFloorOptions& options, bool takes_part) {
-    if (takes_part) floor_ = std::make_unique<GemmFloor>(options);
+  FloorSamples(const ProductFloorOptions& options, bool takes_part) {
+    if (takes_part) floor_ = make_product_floor(options);
   }
 
   void add(Communicator& world) {
-    std::array<double, GemmFloor::kProducts + 1> seconds{};  // the products, and their sum
+    std::array<double, ProductFloor::kProducts + 1> seconds{};  // the products, and their sum
     if (floor_) {
       const auto products = floor_->measure();
       std::copy(products.begin(), products.end(), seconds.begin());
@@ -40,8 +40,8 @@ class FloorSamples {
 
   HeadFigures::Floor figures() const {
     HeadFigures::Floor result;
-    result.seconds = median_of(samples_, GemmFloor::kProducts);
-    for (int product = 0; product < GemmFloor::kProducts; ++product) {
+    result.seconds = median_of(samples_, ProductFloor::kProducts);
+    for (int product = 0; product < ProductFloor::kProducts; ++product) {
       result.product_seconds[product] = median_of(samples_, product);
       if (floor_) result.ways[product] = floor_->way(product);
     }
@@ -49,8 +49,8 @@ class FloorSamples {
   }
 
  private:
-  std::unique_ptr<GemmFloor> floor_;
-  std::vector<std::array<double, GemmFloor::kProducts + 1>> samples_;
+  std::unique_ptr<ProductFloor> floor_;
+  std::vector<std::array<double, ProductFloor::kProducts + 1>> samples_;
 };
 
 int64_t reduced(Communicator& comm, int64_t value, ReduceOp op) {
@@ -64,7 +64,8 @@ HeadFigures measure_head(const HeadMeasurementOptions& options, Communicator& wo
   HeadFigures figures{.ranks = world.size(), .threads = options.head.threads};
   auto head_run = std::make_unique<HeadRun>(options.head, world);
   HeadRun& run = *head_run;
-  if (!options.cold) run.touch_all_rows();
+  if (!options.cold && !options.head.device.is_gpu)
+    run.touch_all_rows();  // a GPU draws them all at the start
   std::vector<std::array<double, 3>> times;
   int64_t number = 0;
   const auto step = [&] {
@@ -78,14 +79,17 @@ HeadFigures measure_head(const HeadMeasurementOptions& options, Communicator& wo
   for (int64_t i = 0; i < warm_up; ++i) step();
   figures.active = reduced(world, run.active(), ReduceOp::kSum);
   const int64_t head_peak = peak_memory();
+  if (options.head.device.is_gpu) figures.gpu = run.gpu();
 
   // From here on the process holds the floor's operands too: what the head still grows by is told apart from them.
   std::optional<FloorSamples> floor, floor_bf16;
   if (options.floor) {
-    GemmFloorOptions shape{.batch = options.head.batch,
-                           .samples = one_process ? figures.active : run.active(),
-                           .dim = options.head.dim,
-                           .threads = one_process ? figures.threads * figures.ranks : figures.threads};
+    ProductFloorOptions shape{.batch = options.head.batch,
+                              .samples = one_process ? figures.active : run.active(),
+                              .dim = options.head.dim,
+                              .threads = one_process ? figures.threads * figures.ranks : figures.threads,
+                              .device = options.head.device,
+                              .tf32 = options.head.tf32};
     const bool takes_part = world.rank() == 0 || !one_process;
     world.barrier().wait();
     floor.emplace(shape, takes_part);

@@ -5,8 +5,8 @@
 #include <optional>
 #include <string>
 
-#include "measure/gemm_floor.h"
 #include "measure/head_run.h"
+#include "measure/product_floor.h"
 #include "measure/store_bounds.h"
 
 namespace partialfc {
@@ -27,13 +27,14 @@ struct HeadFigures {
   int ranks = 1, threads = 1;
 
   struct Floor {
-    double seconds = 0;                                        // of the three products
-    std::array<double, GemmFloor::kProducts> product_seconds;  // each
-    std::array<std::string, GemmFloor::kProducts> ways;        // the libraries that were the fastest
+    double seconds = 0;                                           // of the three products
+    std::array<double, ProductFloor::kProducts> product_seconds;  // each
+    std::array<std::string, ProductFloor::kProducts> ways;        // the libraries that were the fastest
   };
   std::optional<Floor> floor;       // float32
   std::optional<Floor> floor_bf16;  // where the precision is bf16
   std::optional<StoreBounds> bounds;
+  std::optional<HeadRun::Gpu> gpu;  // where the head is on one; rank 0's
 };
 
 // Collective over `world`. The figures are rank 0's to use.

@@ -78,6 +78,7 @@ void measure_head_rates(const TrainingShape& planned, Communicator& world, Measu
                                   .dim = shape.dim(),
                                   .precision = shape.head_precision,
                                   .optimizer = shape.optimizer,
+                                  .kept_bytes = shape.kept_bytes,
                                   .threads = shape.threads},
                          .steps = 5,
                          .floor = false},

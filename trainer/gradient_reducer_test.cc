@@ -15,10 +15,10 @@ namespace partialfc {
 namespace {
 
 constexpr int64_t kBatch = 13, kClasses = 40;
-constexpr Shape kInput = {1, 10, 8};
+constexpr Shape kImage = {1, 10, 8};
 
 BackboneOptions backbone(int64_t width, int64_t embedding) {
-  return {.name = "small", .input = kInput, .embedding = embedding, .width = width, .stages = 1};
+  return {.name = "small", .input = kImage, .embedding = embedding, .width = width, .stages = 1};
 }
 
 // One rank's part of a fixed batch of kBatch images, through backbone and head.
@@ -38,7 +38,7 @@ class Step {
                .margin = {.scale = 8, .m2 = 0.3f}},
               *head_channel_, team_) {
     RandomStream random(9, Purpose::kSyntheticData);
-    torch::Tensor pixels = torch::empty({kBatch, kInput.height, kInput.width, 1}, torch::kUInt8);
+    torch::Tensor pixels = torch::empty({kBatch, kImage.height, kImage.width, 1}, torch::kUInt8);
     for (int64_t i = 0; i < pixels.numel(); ++i)
       pixels.data_ptr<uint8_t>()[i] = static_cast<uint8_t>(random.below(256));
     pixels_ = pixels.narrow(0, rows_.first, rows_.size()).clone();

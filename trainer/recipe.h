@@ -49,6 +49,7 @@ struct Recipe {
     bool detached = false;
     double filter_above = 1;
     std::string precision = "fp32";  // fp32 | bf16
+    double kept_memory = 4;          // GiB of a rank
     std::string store = "memory";    // memory | file
     std::string store_folder;        // empty: the run's
     double store_memory = 4;         // GiB of a rank

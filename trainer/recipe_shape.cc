@@ -4,7 +4,7 @@
 
 #include "partialfc/base/process_memory.h"
 #include "partialfc/data/image_source.h"
-#include "partialfc/plan/memory_model.h"
+#include "partialfc/models/activation_memory.h"
 #include "trainer/load_model.h"
 #include "trainer/world_batch.h"
 
@@ -36,8 +36,9 @@ TrainingShape shape_of(const Recipe& recipe, int64_t classes, int ranks, int thr
                       .micro_batches = batch.micro_batches,
                       .head_precision = precision_of(recipe.head.precision),
                       .backbone_precision = precision_of(recipe.train.precision),
+                      .kept_bytes = static_cast<int64_t>(recipe.head.kept_memory * (1 << 30)),
                       .batches_ahead = recipe.data.source == "synthetic" ? 0 : recipe.data.prefetch,
-                      .save_steps = saves ? std::max<int64_t>(1, every / 2) : 0};
+                      .save_steps = saves ? steps_to_save(recipe.checkpoint) : 0};
   if (recipe.optimizer.name == "adamw") shape.optimizer.kind = OptimizerOptions::Kind::kAdamW;
   if (recipe.head.store == "file") {
     shape.store_bytes = static_cast<int64_t>(recipe.head.store_memory * (1 << 30));
@@ -47,15 +48,19 @@ TrainingShape shape_of(const Recipe& recipe, int64_t classes, int ranks, int thr
   return shape;
 }
 
-int64_t micro_batches_of(const TrainingShape& shape, int64_t rank_memory) {
-  const std::vector<MemoryItem> items = head_memory(shape);
-  int64_t free = rank_memory;
-  for (const MemoryItem& item : items)
-    if (item.name == "centers" || item.name == "optimizer_state") free -= item.bytes;
-  return micro_batches_for(shape.backbone, shape.backbone_precision, free, shape.global_batch / shape.ranks);
+int64_t steps_to_save(const Recipe::Checkpoint& checkpoint) {
+  return std::max<int64_t>(1, checkpoint.every / 2);
 }
+
+int64_t memory_for_ranks(int processes) { return available_memory() + processes * own_memory(); }
 
 // libtorch makes kernels and threads in the first step: some 30 MB that are not resident yet.
 int64_t program_memory() { return resident_memory() + 30'000'000; }
+
+Machine memory_of_rank(int processes, int ranks) {
+  return {.memory_bytes = memory_for_ranks(processes) / ranks,
+          .program_bytes = program_memory(),
+          .activation_slack = kActivationSlack};
+}
 
 }  // namespace partialfc

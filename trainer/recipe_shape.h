@@ -1,6 +1,7 @@
 // What memory and time of a run follow from, as its recipe has it.
 #pragma once
 
+#include "partialfc/plan/machine.h"
 #include "partialfc/plan/training_shape.h"
 #include "trainer/recipe.h"
 
@@ -12,10 +13,15 @@ TrainingShape shape_of(const Recipe& recipe, int ranks, int threads);
 // The same where `classes` are known.
 TrainingShape shape_of(const Recipe& recipe, int64_t classes, int ranks, int threads);
 
-// Parts in which train.micro_batches = 0 would have a rank of so much memory send its share through the backbone.
-int64_t micro_batches_of(const TrainingShape& shape, int64_t rank_memory);
+// Steps over which the rows of a checkpoint are copied while training goes on: about half of those to the next.
+int64_t steps_to_save(const Recipe::Checkpoint& checkpoint);
 
+// What the ranks of this host can have in all: what is free, and what as many `processes` as this one, which are the ranks
+// or make room for them, have already.
+int64_t memory_for_ranks(int processes);
 // Resident before anything is trained, of a run that has not been measured.
 int64_t program_memory();
+// The memory of one of `ranks` on this host, where nothing has been measured.
+Machine memory_of_rank(int processes, int ranks);
 
 }  // namespace partialfc

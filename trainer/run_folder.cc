@@ -9,11 +9,11 @@
 #include <random>
 #include <sstream>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "partialfc/base/error.h"
 #include "partialfc/base/file.h"
-#include "partialfc/checkpoint/checkpoint_folder.h"
 #include "partialfc/comm/agreement.h"
 #include "partialfc/comm/gather_texts.h"
 
@@ -65,10 +65,18 @@ class Token {
 
 }  // namespace
 
-StartMode start_after_failure(const fs::path& folder, const std::string& launch_id, StartMode asked_for) {
+// Rank 0 looks into the folder, and says what was asked for: others may see it later than it is written.
+RunStart start_after_failure(const fs::path& folder, const std::string& launch_id, StartMode asked_for,
+                             Communicator& world) {
   const fs::path launch = folder / kLaunchFile;
-  if (launch_id.empty() || !fs::exists(launch) || read_text_file(launch) != launch_id) return asked_for;
-  return latest_checkpoint(folder).checkpoint ? StartMode::kResume : StartMode::kOverwrite;
+  std::array<int64_t, 2> said = {static_cast<int64_t>(asked_for), 0};
+  if (world.rank() == 0)
+    said[1] = !launch_id.empty() && fs::exists(launch) && read_text_file(launch) == launch_id;
+  world.broadcast(std::span<int64_t>(said), 0).wait();
+  if (said[1] == 0) return {.mode = static_cast<StartMode>(said[0])};
+  LatestCheckpoint latest = latest_checkpoint(folder, world);
+  return {.mode = latest.checkpoint ? StartMode::kResume : StartMode::kOverwrite,
+          .latest = std::move(latest)};
 }
 
 void prepare_run_folder(const fs::path& folder, StartMode mode) {

@@ -4,8 +4,10 @@
 
 #include <chrono>
 #include <filesystem>
+#include <optional>
 #include <string>
 
+#include "partialfc/checkpoint/checkpoint_folder.h"
 #include "partialfc/comm/communicator.h"
 
 namespace partialfc {
@@ -16,10 +18,15 @@ constexpr const char* kLaunchFile = ".launch";
 
 enum class StartMode { kNew, kResume, kOverwrite };
 
-// How the start of a run goes on that an earlier start of the same launch may have begun: where it has, from its newest
-// checkpoint, or anew where there is none; else as asked for. `launch_id` empty: as asked for.
-StartMode start_after_failure(const std::filesystem::path& folder, const std::string& launch_id,
-                              StartMode asked_for);
+struct RunStart {
+  StartMode mode = StartMode::kNew;
+  std::optional<LatestCheckpoint> latest;  // of the folder, where it was looked for: that reads all of it
+};
+
+// Collective. How the start of a run goes on that an earlier start of the same launch may have begun: where it has, from
+// its newest checkpoint, or anew where there is none; else as rank 0 was asked for. `launch_id` empty: as asked for.
+RunStart start_after_failure(const std::filesystem::path& folder, const std::string& launch_id,
+                             StartMode asked_for, Communicator& world);
 
 // Makes the folder if it is not there. kNew refuses one that holds a run, kResume needs one. Throws Error, or
 // UsageError that says which option to give.

@@ -56,10 +56,19 @@ TEST(RunFolder, AnyTraceOfARunIsRefusedUnlessSaid) {
 // launch --max-restarts: the same command again, after a start that came more or less far.
 TEST(RunFolder, AStartAfterAFailureKnowsWhatTheLaunchBeganItself) {
   ScratchFolder scratch;
-  const auto start = [&](const std::string& launch) {
-    return start_after_failure(scratch.path(), launch, StartMode::kNew);
+  const auto start_of = [&](const fs::path& folder, const std::string& launch, StartMode asked_for) {
+    StartMode mode{};
+    run_ranks(2, [&](Communicator& world) {
+      const RunStart start = start_after_failure(folder, launch, asked_for, world);
+      EXPECT_EQ(start.latest && start.latest->checkpoint, start.mode == StartMode::kResume);
+      if (world.rank() == 1) mode = start.mode;
+    });
+    return mode;
   };
-  EXPECT_EQ(start_after_failure(scratch / "none", "a", StartMode::kNew), StartMode::kNew);
+  const auto start = [&](const std::string& launch) {
+    return start_of(scratch.path(), launch, StartMode::kNew);
+  };
+  EXPECT_EQ(start_of(scratch / "none", "a", StartMode::kNew), StartMode::kNew);
   write_file_atomically(scratch / "recipe.toml", "");
   EXPECT_EQ(start("a"), StartMode::kNew);  // another's run, of before there were such files
   write_file_atomically(scratch / kLaunchFile, "a");
@@ -74,7 +83,16 @@ TEST(RunFolder, AStartAfterAFailureKnowsWhatTheLaunchBeganItself) {
   writer.commit(manifest, 3);
   EXPECT_EQ(start("a"), StartMode::kResume);
   EXPECT_EQ(start("b"), StartMode::kNew);
-  EXPECT_EQ(start_after_failure(scratch.path(), "b", StartMode::kOverwrite), StartMode::kOverwrite);
+  EXPECT_EQ(start_of(scratch.path(), "b", StartMode::kOverwrite), StartMode::kOverwrite);
+}
+
+// As under a command line of mpirun that gives an option to one rank alone.
+TEST(RunFolder, AllRanksStartAsRankZeroWasAsked) {
+  const ScratchFolder scratch;
+  run_ranks(3, [&](Communicator& world) {
+    const StartMode asked_for = world.rank() == 0 ? StartMode::kResume : StartMode::kNew;
+    EXPECT_EQ(start_after_failure(scratch.path(), "a", asked_for, world).mode, StartMode::kResume);
+  });
 }
 
 TEST(RunFolder, OverwriteRemovesNothingElse) {

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "partialfc/comm/communicator.h"
@@ -14,6 +15,7 @@ namespace partialfc {
 struct TrainOptions {
   std::filesystem::path output;  // the run's folder
   StartMode start = StartMode::kNew;
+  std::optional<LatestCheckpoint> latest;  // of that folder, where it is known already
   std::string launch_id;  // of the launch that starts this run anew where it fails; may be empty
   int threads = 1;        // of this rank
   const std::atomic<bool>* stop = nullptr;  // set from outside: save and return

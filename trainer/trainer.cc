@@ -8,13 +8,13 @@
 
 #include "partialfc/base/error.h"
 #include "partialfc/base/file.h"
-#include "partialfc/base/process_memory.h"
 #include "partialfc/base/trace.h"
 #include "partialfc/data/loader.h"
 #include "partialfc/data/synthetic_stream.h"
-#include "partialfc/models/activation_memory.h"
+#include "partialfc/plan/memory_model.h"
 #include "trainer/data_cache.h"
 #include "trainer/load_model.h"
+#include "trainer/recipe_shape.h"
 
 namespace partialfc {
 
@@ -36,10 +36,6 @@ std::optional<FileStoreOptions> file_store_options(const Recipe::Head& h,
                           .memory_bytes = static_cast<int64_t>(h.store_memory * (1 << 30))};
 }
 
-MatrixView<const float> view_of(const torch::Tensor& t) {
-  return {t.data_ptr<float>(), t.size(0), t.size(1)};
-}
-
 }  // namespace
 
 Trainer::Trainer(const Recipe& recipe, Communicator& world, const TrainOptions& options)
@@ -59,6 +55,8 @@ Trainer::Trainer(const Recipe& recipe, Communicator& world, const TrainOptions& 
   open_data();
   // A rank that found its share of a pack wrong has thrown: nothing is made then.
   require_same_data(what_was_found(), world);
+  const Machine memory =
+      memory_of_rank(world.ranks_on_host(), world.ranks_on_host());  // before any takes more
   if (is_first()) prepare_run_folder(options.output, options.start);
   require_shared_folder(options.output, world);
   network_ = std::make_unique<Network>(make_backbone(recipe.backbone_options()),
@@ -77,9 +75,10 @@ Trainer::Trainer(const Recipe& recipe, Communicator& world, const TrainOptions& 
                        .precision = precision_of(recipe.head.precision),
                        .margin = recipe.margin_options(),
                        .optimizer = optimizer_options(recipe.optimizer),
-                       .file_store = file_store_options(recipe.head, options.output)},
+                       .file_store = file_store_options(recipe.head, options.output),
+                       .kept_bytes = static_cast<int64_t>(recipe.head.kept_memory * (1 << 30))},
       *head_channel_, team_);
-  if (recipe.train.micro_batches == 0) choose_micro_batches();
+  fit_into_memory(memory);
   saver_ = std::make_unique<CheckpointSaver>(options.output, recipe.checkpoint.keep, *head_, world, team_);
   total_steps_ = steps_in_all();
   if (options.start == StartMode::kResume) resume();
@@ -119,24 +118,24 @@ FoundData Trainer::what_was_found() const {
   return found;
 }
 
-// So that the activations fit into four fifths of this rank's share of the memory that the centers leave.
-void Trainer::choose_micro_batches() {
-  const CenterStore& store = head_->store();
-  const double centers = recipe_.head.store == "file"
-                             ? recipe_.head.store_memory * (1 << 30)
-                             : static_cast<double>(store.positions().size() * store.layout().bytes());
-  const double free = static_cast<double>(available_memory()) / world_.ranks_on_host() - centers;
-  const Graph& backbone = network_->graph();
-  const Precision precision = network_->options().precision;
-  const int64_t smallest_share = world_batch_.global / world_.size();  // its parts too have two images
-  std::array<int64_t, 1> parts = {
-      micro_batches_for(backbone, precision, static_cast<int64_t>(free), smallest_share)};
-  world_.all_reduce(std::span<int64_t>(parts), ReduceOp::kMax).wait();
-  world_batch_.micro_batches = parts[0];
-  const int64_t images = (world_batch_.largest_share() + parts[0] - 1) / parts[0];
-  const auto taken = static_cast<double>(activation_memory(backbone, images, precision).resident());
-  tell(fmt::format("memory: {:.2f} GiB a rank for activations, which take about {:.2f} GiB in {} part{}",
-                   free / (1 << 30), taken / (1 << 30), parts[0], parts[0] == 1 ? "" : "s"));
+// The forecast of `partialfc plan`, and where the recipe leaves it to memory what plan would choose. The rank with the
+// least memory decides for all.
+void Trainer::fit_into_memory(Machine memory) {
+  std::array<int64_t, 2> most = {-memory.memory_bytes, memory.program_bytes};
+  world_.all_reduce(std::span<int64_t>(most), ReduceOp::kMax).wait();
+  memory.memory_bytes = -most[0], memory.program_bytes = most[1];
+  TrainingShape shape = shape_of(recipe_, num_classes_, world_.size(), options_.threads);
+  if (recipe_.train.micro_batches == 0)
+    world_batch_.micro_batches = shape.micro_batches = fewest_micro_batches(shape, memory);
+  const std::vector<MemoryItem> items = training_memory(shape, memory);
+  const int64_t total = total_bytes(items);
+  const auto gib = [](int64_t bytes) { return static_cast<double>(bytes) / (1 << 30); };
+  tell(
+      fmt::format("memory: about {:.2f} GiB a rank in {} part{}, {:.2f} GiB of it activations, of {:.2f} GiB",
+                  gib(total), shape.micro_batches, shape.micro_batches == 1 ? "" : "s",
+                  gib(bytes_of(items, "activations")), gib(memory.memory_bytes)));
+  if (total > memory.memory_bytes)
+    tell("memory: that is more than there is; `partialfc plan` says what takes it");
 }
 
 // Epochs count samples: a run resumed with another batch ends where it would have ended.
@@ -192,113 +191,14 @@ TrainOutcome Trainer::run() {
   return step_ < total_steps_ ? TrainOutcome::kStopped : TrainOutcome::kFinished;
 }
 
-// One step: embed, head, backward with the gradients' sum on its way, the centers' step meanwhile, the backbone's.
-void Trainer::train_step() {
-  const TraceSpan span("step");
-  const double waited_before = waited_for_ranks();
-  stream_->next(batch_);
-  // Whether any rank was asked to stop, or still writes its centers: on its way while the step runs.
-  std::array<float, 2> votes = {options_.stop != nullptr && *options_.stop ? 1.0f : 0.0f,
-                                saver_->is_written() ? 0.0f : 1.0f};
-  Request vote = world_.all_reduce(std::span<float>(votes));
-  const Shape shape = network_->graph().input();
-  const torch::Tensor pixels = torch::from_blob(
-      batch_.pixels.data(), {batch_.count, shape.height, shape.width, shape.channels}, torch::kUInt8);
-  const double rate = learning_rate_at(recipe_.schedule, world_batch_.learning_rate, step_, total_steps_);
-
-  // Embedding moves BatchNorm's statistics before the head sees whether the step is finite.
-  const std::vector<torch::Tensor> buffers = network_->copy_buffers();
-  const torch::Tensor embeddings = embed_batch(pixels);
-  torch::Tensor gradients = torch::empty({batch_.count, head_->options().dim}, torch::kFloat32);
-  const StepResult head_step = head_forward(embeddings, gradients);
-  double gradient_norm = 0;
-  if (head_step.finite) {
-    Request head_update = head_->begin_update(rate);
-    backward(pixels, embeddings, gradients);
-    reducer_->finish();
-    head_update.wait();
-    gradient_norm = optimizer_->step(rate);
-  } else {
-    network_->restore_buffers(buffers);
-  }
-  vote.wait();
-  stop_asked_ = votes[0] > 0;
-  saver_->advance();
-  if (saver_->is_under_way() && votes[1] == 0) saver_->commit();
-
-  ++step_;
-  samples_ += world_batch_.global;
-  meter_.add_step(head_step.loss, gradient_norm, head_step.finite && std::isfinite(gradient_norm),
-                  world_batch_.global, stream_->wait_seconds());
-  meter_.add_rank_wait(waited_for_ranks() - waited_before);
-  tell_progress(rate);
-}
-
-Network::Pass Trainer::pass_of_rows(int64_t first_row, bool update_statistics) const {
-  const int64_t first_of_rank = batch_share(world_batch_.global, world_.size(), world_.rank()).first;
-  return {.training = true,
-          .update_statistics = update_statistics,
-          .step = step_,
-          .first_row = first_of_rank + first_row};
-}
-
-// With micro-batches the embeddings are made without keeping what backward needs; backward makes them again, a
-// micro-batch at a time. The head sees the whole batch at once, so its gradient is that of the large batch.
-torch::Tensor Trainer::embed_batch(const torch::Tensor& pixels) {
-  const TraceSpan span("backbone.forward");
-  const int64_t parts = world_batch_.micro_batches;
-  if (parts == 1) return network_->forward(pixels, pass_of_rows(0, true));
-  torch::NoGradGuard no_grad;
-  std::vector<torch::Tensor> embeddings;
-  for (int64_t i = 0; i < parts; ++i) {
-    const Range rows = part_of(pixels.size(0), parts, i);
-    embeddings.push_back(
-        network_->forward(pixels.narrow(0, rows.first, rows.size()), pass_of_rows(rows.first, false)));
-  }
-  return torch::cat(embeddings);
-}
-
-StepResult Trainer::head_forward(const torch::Tensor& embeddings, torch::Tensor& gradients) {
-  const TraceSpan span("head.forward");
-  return head_->forward(step_, view_of(embeddings), batch_.labels,
-                        {gradients.data_ptr<float>(), gradients.size(0), gradients.size(1)});
-}
-
-void Trainer::backward(const torch::Tensor& pixels, torch::Tensor embeddings,
-                       const torch::Tensor& gradients) {
-  const TraceSpan span("backbone.backward");
-  network_->zero_gradients();
-  const int64_t parts = world_batch_.micro_batches;
-  for (int64_t i = 0; i < parts; ++i) {
-    const Range rows = part_of(pixels.size(0), parts, i);
-    if (parts > 1)
-      embeddings =
-          network_->forward(pixels.narrow(0, rows.first, rows.size()), pass_of_rows(rows.first, true));
-    if (i == parts - 1) reducer_->arm();
-    embeddings.backward(gradients.narrow(0, rows.first, rows.size()));
-  }
-}
-
-// Each rank's BatchNorm saw its own rows: from here on all have the mean over the ranks.
-void Trainer::average_statistics() {
-  if (world_.size() == 1) return;
-  torch::NoGradGuard no_grad;
-  for (const Network::Parameter& parameter : network_->parameters()) {
-    if (!parameter.spec.is_buffer || parameter.spec.is_integer) continue;
-    const std::span<float> values(parameter.tensor.data_ptr<float>(), parameter.tensor.numel());
-    world_.all_reduce(values).wait();
-    for (float& value : values) value /= static_cast<float>(world_.size());
-  }
-}
-
 void Trainer::verify() {
   if (packs_.empty()) return;
   const TraceSpan span("verification");
-  average_statistics();
+  EmbedOptions options{.batch = recipe_.verification.batch, .mirror = recipe_.verification.mirror};
+  // Where memory decides how many images training takes at once, it has room for as many here.
+  if (recipe_.train.micro_batches == 0) options.batch = std::min(options.batch, world_batch_.largest_part());
   for (const Pack& pack : packs_) {
-    const VerificationResult result =
-        verify_pack(*network_, {.batch = recipe_.verification.batch, .mirror = recipe_.verification.mirror},
-                    team_, world_, pack.pack, pack.name);
+    const VerificationResult result = verify_pack(*network_, options, team_, world_, pack.pack, pack.name);
     if (!is_first()) continue;
     const std::string prefix = "verification." + pack.name + ".";
     log_->metrics(step_, {{prefix + "accuracy", result.accuracy},

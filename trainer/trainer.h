@@ -16,6 +16,7 @@
 #include "partialfc/data/shard_order.h"
 #include "partialfc/data/verification_pack.h"
 #include "partialfc/head/partial_fc.h"
+#include "partialfc/plan/machine.h"
 #include "trainer/backbone_optimizer.h"
 #include "trainer/embedder.h"
 #include "trainer/gradient_reducer.h"
@@ -47,7 +48,7 @@ class Trainer {
 
   void open_data();
   FoundData what_was_found() const;
-  void choose_micro_batches();
+  void fit_into_memory(Machine memory);
   int64_t steps_in_all() const;
   void resume();
   void train_step();

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "partialfc/base/test_support.h"
-#include "partialfc/checkpoint/checksum.h"
 #include "partialfc/comm/thread_ranks.h"
+#include "partialfc/formats/checksum.h"
 #include "trainer/saved_centers.h"
 #include "trainer/test_data.h"
 #include "trainer/trainer.h"

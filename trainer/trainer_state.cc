@@ -8,6 +8,7 @@
 #include "partialfc/checkpoint/center_files.h"
 #include "partialfc/comm/gather_texts.h"
 #include "trainer/rank_balance.h"
+#include "trainer/recipe_shape.h"
 #include "trainer/trainer.h"
 #include "trainer/weights.h"
 
@@ -64,13 +65,11 @@ nlohmann::json Trainer::recipe_in_manifest() const {
 void Trainer::begin_save() {
   const TraceSpan span("checkpoint.begin");
   constexpr int64_t kNoHurry = 1 << 20;
-  average_statistics();
   saver_->begin({.step = step_,
                  .samples = samples_,
                  .seed = static_cast<uint64_t>(recipe_.train.seed),
                  .recipe = recipe_in_manifest()},
-                {.steps = recipe_.checkpoint.every > 0 ? std::max<int64_t>(1, recipe_.checkpoint.every / 2)
-                                                       : kNoHurry});
+                {.steps = recipe_.checkpoint.every > 0 ? steps_to_save(recipe_.checkpoint) : kNoHurry});
   if (!is_first()) return;
   write_weights(saver_->add_file(kBackboneFile), *network_, {});
   write_optimizer_state(saver_->add_file(kOptimizerFile), *network_, optimizer_->states(),
@@ -78,7 +77,8 @@ void Trainer::begin_save() {
 }
 
 void Trainer::resume() {
-  const LatestCheckpoint latest = latest_checkpoint(options_.output, world_);
+  const LatestCheckpoint latest =
+      options_.latest ? *options_.latest : latest_checkpoint(options_.output, world_);
   for (const std::string& reason : latest.skipped) tell("passed over a damaged checkpoint: " + reason);
   if (!latest.checkpoint)
     fail("{}: no whole checkpoint to resume from; start anew with --overwrite", options_.output.string());

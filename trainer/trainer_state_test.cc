@@ -115,15 +115,56 @@ TEST_F(TrainerTest, AnotherMarginIsToldOnResume) {
   EXPECT_THAT(told_, testing::Not(HasSubstr("saved with")));
 }
 
+// Also where a step is both saved and verified: both need the mean of the statistics, and the mean of seven equal numbers
+// may be another number (of three that are a mean of three already it never is).
 TEST_F(TrainerTest, AsManyRanksGoOnBitForBit) {
   write_images(draw_classes(kClasses, 6));
-  train(recipe_, 2, "whole");
-  fs::copy(scratch_ / "whole", scratch_ / "crashed", fs::copy_options::recursive);
-  fs::remove_all(checkpoint("crashed", 8));  // as if it had ended between steps 4 and 8
-  resume(recipe_, 2, "crashed");
-  EXPECT_THAT(told_, HasSubstr("at step 4, sample 96 "));
-  EXPECT_EQ(read_manifest(checkpoint("crashed", 8)).files, read_manifest(checkpoint("whole", 8)).files);
-  EXPECT_EQ(losses("crashed"), losses("whole"));
+  write_verification_pack(scratch_ / "p.bin", draw_pairs(12, kClasses));
+  recipe_.verification = {.every = recipe_.checkpoint.every, .packs = {{"p", scratch_ / "p.bin"}}};
+  recipe_.backbone.width = 32;  // some hundred statistics
+  recipe_.train.steps = 5;
+  for (const int ranks : {2, 3, 7}) {
+    train(recipe_, ranks, "whole", StartMode::kOverwrite);
+    fs::remove_all(scratch_ / "crashed");
+    fs::copy(scratch_ / "whole", scratch_ / "crashed", fs::copy_options::recursive);
+    fs::remove_all(checkpoint("crashed", 5));  // as if it had ended between steps 4 and 5
+    resume(recipe_, ranks, "crashed");
+    std::cout << told_;
+    EXPECT_THAT(told_, HasSubstr("at step 4, sample 96 "));
+    EXPECT_EQ(read_manifest(checkpoint("crashed", 5)).files, read_manifest(checkpoint("whole", 5)).files);
+    EXPECT_EQ(losses("crashed"), losses("whole"));
+  }
+}
+
+// Asked to stop where no save is due, a run saves all the same; that leaves no trace in what it trains.
+TEST_F(TrainerTest, AStopBetweenSavesChangesNothing) {
+  write_images(draw_classes(kClasses, 6));
+  recipe_.backbone.width = 32;  // some hundred statistics
+  recipe_.train.steps = 5;
+  const std::atomic<bool> stop = true;  // after the first step
+  for (const int ranks : {2, 3}) {
+    train(recipe_, ranks, "whole", StartMode::kOverwrite);
+    EXPECT_EQ(train(recipe_, ranks, "stopped", StartMode::kOverwrite, &stop), TrainOutcome::kStopped);
+    EXPECT_EQ(resume(recipe_, ranks, "stopped"), TrainOutcome::kFinished);
+    const fs::path stopped = checkpoint("stopped", 5), whole = checkpoint("whole", 5);
+    for (const char* file : {kBackboneFile, kOptimizerFile})
+      EXPECT_EQ(checksum_of_file(stopped / file), checksum_of_file(whole / file)) << file;
+    EXPECT_EQ(centers(stopped), centers(whole));
+    EXPECT_EQ(losses("stopped"), losses("whole"));
+  }
+}
+
+// To look for the newest checkpoint reads all of it: who has done so hands on what was found.
+TEST_F(TrainerTest, ACheckpointThatIsKnownIsNotLookedForAgain) {
+  write_images(draw_classes(kClasses, 2));
+  train(recipe_, 1, "run");
+  const fs::path earlier = checkpoint("run", 4);
+  const LatestCheckpoint known{.checkpoint = Checkpoint{earlier, read_manifest(earlier)}};
+  testing::internal::CaptureStderr();
+  run_ranks(1, [&](Communicator& world) {
+    Trainer(recipe_, world, {.output = scratch_ / "run", .start = StartMode::kResume, .latest = known});
+  });
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("resumed from " + earlier.string()));
 }
 
 TEST_F(TrainerTest, ADamagedNewestCheckpointIsPassedOver) {

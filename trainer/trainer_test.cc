@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "partialfc/base/process_memory.h"
 #include "trainer/load_model.h"
 #include "trainer/trainer_fixture.h"
 
@@ -33,8 +34,22 @@ TEST_F(TrainerTest, MicroBatchesAreOneWhereMemorySuffices) {
   train(recipe_, 2, "run");
   EXPECT_THAT(
       told_,
-      AllOf(HasSubstr(" GiB a rank for activations, which take about 0.00 GiB in 1 part\n"),
+      AllOf(HasSubstr(" GiB a rank in 1 part, 0.00 GiB of it activations, of "),
             HasSubstr("global batch 24 kept on 2 ranks: 12 a rank in 1 micro-batch, learning rate 0.1 ")));
+}
+
+// Centers that would fill the memory there is, of which the run meets a few.
+TEST_F(TrainerTest, ANumberOfMicroBatchesThatDoesNotFitIsTold) {
+  write_images(draw_classes(kClasses, 2));
+  recipe_.train.steps = 1;
+  train(recipe_, 1, "fits");
+  EXPECT_THAT(told_, Not(HasSubstr("more than there is")));
+  recipe_.backbone.embedding = 2048;
+  recipe_.data.classes = available_memory() / (recipe_.backbone.embedding * int64_t{sizeof(float)});
+  recipe_.head.sample_rate = 1e-4;
+  recipe_.train.micro_batches = 2;
+  EXPECT_EQ(train(recipe_, 1, "more"), TrainOutcome::kFinished);
+  EXPECT_THAT(told_, AllOf(HasSubstr(" GiB a rank in 2 parts, "), HasSubstr("that is more than there is")));
 }
 
 TEST_F(TrainerTest, ABatchPerRankIsTheGlobalBatchOfItsProduct) {

@@ -3,10 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <ranges>
 
 #include "partialfc/base/error.h"
-#include "partialfc/models/activation_memory.h"
 
 namespace partialfc {
 
@@ -45,22 +43,6 @@ WorldBatch batch_in_world(const Recipe& recipe, int ranks) {
                per_rank ? train.batch_per_rank : train.global_batch, count(ranks, "rank", "ranks"),
                count(batch.micro_batches, "micro-batch", "micro-batches"), per_rank ? least / ranks : least);
   return batch;
-}
-
-int64_t micro_batches_within(int64_t memory, const std::function<int64_t(int64_t images)>& bytes_of,
-                             int64_t share) {
-  const int64_t most = std::max<int64_t>(1, share / 2);
-  const auto sizes = std::views::iota(int64_t{1}, std::max<int64_t>(1, share) + 1);
-  const auto fitting = std::ranges::partition_point(sizes, [&](int64_t n) { return bytes_of(n) <= memory; });
-  const int64_t at_once = std::max<int64_t>(1, std::ranges::distance(sizes.begin(), fitting));
-  return std::min(most, (share + at_once - 1) / at_once);
-}
-
-int64_t micro_batches_for(const Graph& backbone, Precision precision, int64_t free, int64_t share) {
-  const auto bytes_of = [&](int64_t images) {
-    return activation_memory(backbone, images, precision).resident();
-  };
-  return micro_batches_within(static_cast<int64_t>(0.8 * static_cast<double>(free)), bytes_of, share);
 }
 
 std::string describe(const WorldBatch& batch, const Recipe& recipe) {

@@ -7,11 +7,8 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string>
 
-#include "partialfc/base/precision.h"
-#include "partialfc/models/graph.h"
 #include "trainer/recipe.h"
 
 namespace partialfc {
@@ -23,19 +20,12 @@ struct WorldBatch {
   double learning_rate = 0;   // highest of the schedule
 
   int64_t largest_share() const { return (global + ranks - 1) / ranks; }  // images of a rank
+  int64_t largest_part() const { return (largest_share() + micro_batches - 1) / micro_batches; }
 };
 
 // train.micro_batches = 0, "as many as memory asks for", is 1 here. Throws UsageError where a part of a rank's share would
 // have less than two images: BatchNorm needs the variance of two rows.
 WorldBatch batch_in_world(const Recipe& recipe, int ranks);
-
-// The fewest parts of `share` images of which each fits into `memory` bytes; where none does, the most there are, of two
-// images each. bytes_of(images): what a part takes, more for more images.
-int64_t micro_batches_within(int64_t memory, const std::function<int64_t(int64_t images)>& bytes_of,
-                             int64_t share);
-
-// The same for the activations of a backbone, which may take four fifths of the `free` bytes that centers leave a rank.
-int64_t micro_batches_for(const Graph& backbone, Precision precision, int64_t free, int64_t share);
 
 // "global batch 1024 kept on 2 ranks: 512 a rank in 4 micro-batches", "batch 128 a rank on 2 ranks: global batch 256,
 // learning rate 0.1 x 256/1024 = 0.025"

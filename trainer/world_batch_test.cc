@@ -66,14 +66,8 @@ TEST(WorldBatch, EveryMicroBatchHasTwoImages) {
             "least 2");
 }
 
-TEST(WorldBatch, AsFewMicroBatchesAsMemoryAllows) {
-  EXPECT_EQ(batch_in_world(kept(64, 0), 1).micro_batches, 1);  // until memory is known
-  const auto bytes_of = [](int64_t images) { return 70 + 10 * images; };
-  EXPECT_EQ(micro_batches_within(1070, bytes_of, 100), 1);
-  EXPECT_EQ(micro_batches_within(1069, bytes_of, 100), 2);
-  EXPECT_EQ(micro_batches_within(400, bytes_of, 100), 4);
-  EXPECT_EQ(micro_batches_within(75, bytes_of, 100), 50);  // nothing fits
-  EXPECT_EQ(micro_batches_within(-5, bytes_of, 3), 1);
+TEST(WorldBatch, AutomaticMicroBatchesAreOneUntilMemoryIsKnown) {
+  EXPECT_EQ(batch_in_world(kept(64, 0), 1).micro_batches, 1);
 }
 
 }  // namespace

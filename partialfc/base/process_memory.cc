@@ -24,6 +24,7 @@ int64_t read_field(const char* path, const std::string& field) {
 // VmHWM and not getrusage(): the latter's maximum outlives exec(), and would tell of the parent.
 int64_t peak_memory() { return read_field("/proc/self/status", "VmHWM"); }
 int64_t resident_memory() { return read_field("/proc/self/status", "VmRSS"); }
+int64_t own_memory() { return read_field("/proc/self/status", "RssAnon"); }
 
 int64_t available_memory() {
   const int64_t of_machine = read_field("/proc/meminfo", "MemAvailable");

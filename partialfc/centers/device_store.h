@@ -20,7 +20,7 @@ class DeviceStore final : public CenterStore {
   int64_t slot_bound() const override { return positions().size(); }
   void locate(std::span<const int64_t> positions, std::span<int64_t> slots, ThreadTeam& team) override;
   std::vector<int64_t> living_positions(Range range) const override;
-  // These wait for the device. What was queued elsewhere for these rows has to be done.
+  // These wait for the device.
   void read_records(std::span<const int64_t> slots, std::span<std::byte> records, ThreadTeam& team) override;
   void write_records(std::span<const int64_t> slots, std::span<const std::byte> records,
                      ThreadTeam& team) override;
@@ -30,6 +30,8 @@ class DeviceStore final : public CenterStore {
   DeviceRecords<T> records() const {
     return {reinterpret_cast<T*>(records_.span().address), layout().dim, layout().numbers()};
   }
+  // What the host reads and writes from here on comes after this.
+  void come_after(const Event& event) { stream_.wait(event); }
   DeviceSpan<uint8_t> changed() const { return changed_.span(); }
 
  private:

@@ -1,7 +1,6 @@
 #include "partialfc/centers/file_store.h"
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <cstring>
 #include <utility>
@@ -10,6 +9,7 @@
 #include "partialfc/base/reserved_memory.h"
 #include "partialfc/base/scratch_file.h"
 #include "partialfc/base/task_threads.h"
+#include "partialfc/centers/frame_moves.h"
 #include "partialfc/centers/slot_table.h"
 
 namespace partialfc {
@@ -18,8 +18,7 @@ namespace {
 
 using Pages = ReservedMemory::Pages;
 
-constexpr uint32_t kNone = UINT32_MAX;
-constexpr size_t kMostMovesOfTask = 32;
+constexpr uint32_t kNone = Move::kNone;
 constexpr int64_t kFileGrowth = 256 << 20;
 
 int64_t round_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
@@ -34,14 +33,6 @@ struct Frame {
   bool changed = false;             // newer than the file
   bool in_file = false;             // the file has a record of this slot
   std::atomic<bool> moving{false};  // its record is not there yet
-};
-
-// A frame changes hands. Each slot may be kNone.
-struct Move {
-  uint32_t frame = 0;
-  uint32_t write = kNone;     // the slot whose record leaves, to the file
-  uint32_t read = kNone;      // the slot whose record comes, from the file
-  uint32_t generate = kNone;  // the slot that comes with its class's first record
 };
 
 class FileStore final : public HostCenterStore {
@@ -86,8 +77,6 @@ class FileStore final : public HostCenterStore {
   void choose_task_size(size_t moves);
   void start_moves(TaskThreads::Order order);
   void carry_out(std::span<const Move> moves);
-  template <class Transfer>
-  void for_each_run(std::span<const Move> moves, uint32_t Move::*slot, Transfer transfer) const;
 
   SlotTable slots_;
   std::vector<int64_t> born_;  // scratch of locate()
@@ -277,11 +266,12 @@ void FileStore::start_moves(TaskThreads::Order order) {
 
 // On a thread of threads_.
 void FileStore::carry_out(std::span<const Move> moves) {
-  for_each_run(moves, &Move::write,
+  const FrameMemory frames = {records_.data(), stride_};
+  for_each_run(moves, &Move::write, frames,
                [&](uint64_t offset, std::span<iovec> parts) { file_.write(offset, parts); });
   for (const Move& move : moves)
     if (move.write != kNone) place(move.write).store(kInFile, std::memory_order_release);
-  for_each_run(moves, &Move::read,
+  for_each_run(moves, &Move::read, frames,
                [&](uint64_t offset, std::span<iovec> parts) { file_.read(offset, parts); });
   for (const Move& move : moves) {
     if (move.generate != kNone) {
@@ -289,22 +279,6 @@ void FileStore::carry_out(std::span<const Move> moves) {
       initialize(positions().first + offsets_.as<uint32_t>()[move.generate], record(move.frame));
     }
     frames_[move.frame].moving.store(false, std::memory_order_release);
-  }
-}
-
-// transfer(offset, parts) for each run of adjacent slots among the moves.
-template <class Transfer>
-void FileStore::for_each_run(std::span<const Move> moves, uint32_t Move::*slot, Transfer transfer) const {
-  std::array<iovec, kMostMovesOfTask> parts;
-  for (size_t i = 0; i < moves.size();) {
-    const uint32_t first = moves[i].*slot;
-    size_t count = 0;
-    for (; i < moves.size() && moves[i].*slot != kNone && moves[i].*slot == first + count; ++i)
-      parts[count++] = {record(moves[i].frame), static_cast<size_t>(stride_)};
-    if (count == 0)
-      ++i;
-    else
-      transfer(static_cast<uint64_t>(first) * stride_, std::span(parts).first(count));
   }
 }
 

@@ -8,6 +8,7 @@
 
 #include "partialfc/base/test_support.h"
 #include "partialfc/checkpoint/center_format.h"
+#include "partialfc/checkpoint/living_rows.h"
 #include "partialfc/comm/thread_ranks.h"
 
 namespace partialfc {
@@ -39,17 +40,10 @@ class CenterFiles : public testing::Test {
     return files;
   }
 
-  // Records of the living rows of all ranks, by class.
-  using Rows = std::map<int64_t, std::vector<float>>;
+  // Of all ranks.
   static void collect(PartialFC& head, ThreadTeam& team, Rows& rows, std::mutex& mutex) {
     std::lock_guard lock(mutex);
-    for (const int64_t position : head.store().living_positions(head.store().positions())) {
-      int64_t slot;
-      head.store().locate(std::span(&position, 1), std::span(&slot, 1), team);
-      std::vector<float>& record = rows[head.placement().class_at(position)];
-      record.resize(head.store().layout().numbers());
-      head.store().read(std::span(&slot, 1), {record.data(), 1, head.store().layout().numbers()});
-    }
+    rows.merge(living_rows(head, team));
   }
 
   Rows train_and_save(int ranks, int steps) {

@@ -88,7 +88,7 @@ std::vector<ManifestFile> CenterSnapshot::write_files(const CheckpointWriter& ch
   aside_.reset();  // here, since it takes long: with the last piece its rows have been copied
   writer.close();
   std::vector<ManifestFile> files = built_on_;
-  files.push_back(checkpoint.finish_file(name_));
+  files.push_back(checkpoint.finish_file(name_, writer.checksum()));
   return files;
 }
 

@@ -12,8 +12,8 @@
 
 #include "partialfc/base/error.h"
 #include "partialfc/base/file.h"
-#include "partialfc/checkpoint/checksum.h"
 #include "partialfc/comm/gather_texts.h"
+#include "partialfc/formats/checksum.h"
 
 namespace partialfc {
 
@@ -145,10 +145,11 @@ fs::path CheckpointWriter::place() const { return run_folder_ / checkpoint_name(
 
 fs::path CheckpointWriter::path_of(std::string_view name) const { return part_ / name; }
 
-ManifestFile CheckpointWriter::finish_file(std::string_view name) const {
+ManifestFile CheckpointWriter::finish_file(std::string_view name, std::string checksum) const {
   const fs::path path = path_of(name);
   sync_file(path);
-  return {std::string(name), InputFile(path).size(), checksum_of_file(path)};
+  if (checksum.empty()) checksum = checksum_of_file(path);
+  return {std::string(name), InputFile(path).size(), std::move(checksum)};
 }
 
 void CheckpointWriter::link_file(const fs::path& folder, std::string_view name) const {

@@ -54,8 +54,9 @@ class CheckpointWriter {
   std::filesystem::path place() const;
   // Where to write the file `name`.
   std::filesystem::path path_of(std::string_view name) const;
-  // After the file has been written and closed: brings it to the disk and returns its entry for the manifest.
-  ManifestFile finish_file(std::string_view name) const;
+  // After the file has been written and closed: brings it to the disk and returns its entry for the manifest. Where its
+  // writer does not know its checksum, the file is read for it.
+  ManifestFile finish_file(std::string_view name, std::string checksum = {}) const;
   // Takes over `folder`/name, a finished file that stays as it is: as a hard link, or as a copy where that cannot be.
   void link_file(const std::filesystem::path& folder, std::string_view name) const;
 

@@ -249,7 +249,7 @@ TEST(CheckpointFolder, AFileOfAnotherCheckpointIsLinkedOrCopied) {
 }
 
 TEST(CheckpointFolder, AFullDiskHarmsNothingSaved) {
-  SmallDisk disk;
+  FillableDisk disk;
   save(disk.run(), 1, 1, std::string(300'000, 'a'));
   const auto expect_the_first_is_whole = [&] {
     EXPECT_EQ(names_in(disk.run()), (Names{"step-00000001", "latest"}));

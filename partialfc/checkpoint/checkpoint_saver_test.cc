@@ -13,6 +13,7 @@
 #include "partialfc/base/random.h"
 #include "partialfc/base/test_support.h"
 #include "partialfc/checkpoint/center_files.h"
+#include "partialfc/checkpoint/living_rows.h"
 #include "partialfc/checkpoint/test_disk.h"
 #include "partialfc/comm/thread_ranks.h"
 
@@ -45,20 +46,14 @@ class Dump {
  public:
   void add(PartialFC& head, ThreadTeam& team) {
     const std::lock_guard lock(*mutex_);
-    for (const int64_t position : head.store().living_positions(head.store().positions())) {
-      int64_t slot;
-      head.store().locate(std::span(&position, 1), std::span(&slot, 1), team);
-      std::vector<float>& record = rows_[head.placement().class_at(position)];
-      record.resize(head.store().layout().numbers());
-      head.store().read(std::span(&slot, 1), {record.data(), 1, head.store().layout().numbers()});
-    }
+    rows_.merge(living_rows(head, team));
   }
   bool operator==(const Dump& other) const { return rows_ == other.rows_; }
   size_t size() const { return rows_.size(); }
 
  private:
   std::unique_ptr<std::mutex> mutex_ = std::make_unique<std::mutex>();
-  std::map<int64_t, std::vector<float>> rows_;
+  Rows rows_;
 };
 
 // What the trainer does after a step.
@@ -220,7 +215,7 @@ TEST_F(CheckpointSaverTest, OldFilesVanishWithTheLastCheckpointThatNeedsThem) {
 }
 
 TEST_F(CheckpointSaverTest, AFullDiskDuringADeltaHarmsNothingSaved) {
-  SmallDisk disk;
+  FillableDisk disk;
   Dump expected;
   const std::string message = message_of([&] {
     run_ranks(1, [&](Communicator& comm) {

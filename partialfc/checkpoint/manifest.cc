@@ -5,7 +5,7 @@
 
 #include "partialfc/base/error.h"
 #include "partialfc/base/file.h"
-#include "partialfc/checkpoint/checksum.h"
+#include "partialfc/formats/checksum.h"
 #include "partialfc/formats/json.h"
 
 namespace partialfc {

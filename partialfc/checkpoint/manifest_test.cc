@@ -4,7 +4,7 @@
 
 #include "partialfc/base/file.h"
 #include "partialfc/base/test_support.h"
-#include "partialfc/checkpoint/checksum.h"
+#include "partialfc/formats/checksum.h"
 
 namespace partialfc {
 namespace {

@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -11,7 +10,7 @@
 #include <string>
 
 #include "partialfc/base/file.h"
-#include "partialfc/base/test_support.h"
+#include "partialfc/base/small_disk.h"
 
 namespace partialfc {
 
@@ -23,27 +22,22 @@ inline void write_file(const std::filesystem::path& path, const std::string& con
 
 // A folder on a disk of 1 MiB. Where this user may not mount one, files of this process end at 1 MiB (and at
 // nothing once filled), which fails the same writes.
-class SmallDisk {
+class FillableDisk {
  public:
-  SmallDisk() {
-    mounted_ = ::mount("tmpfs", folder_.path().c_str(), "tmpfs", 0, "size=1m") == 0;
-    if (!mounted_) limit_files(1 << 20);
+  FillableDisk() {
+    if (!disk_.mounted()) limit_files(1 << 20);
   }
-  ~SmallDisk() {
-    if (mounted_) {
-      ::umount2(folder_.path().c_str(), MNT_DETACH);
-    } else {
-      limit_files(RLIM_INFINITY);
-    }
+  ~FillableDisk() {
+    if (!disk_.mounted()) limit_files(RLIM_INFINITY);
   }
-  std::filesystem::path run() const { return folder_ / "run"; }
+  std::filesystem::path run() const { return disk_.path() / "run"; }
   void fill() {
-    if (!mounted_) return limit_files(0);
-    EXPECT_THROW(write_file(folder_ / "filler", std::string(2 << 20, 'f')), Error);
+    if (!disk_.mounted()) return limit_files(0);
+    EXPECT_THROW(write_file(disk_.path() / "filler", std::string(2 << 20, 'f')), Error);
   }
   void empty() {
-    if (!mounted_) return limit_files(1 << 20);
-    std::filesystem::remove(folder_ / "filler");
+    if (!disk_.mounted()) return limit_files(1 << 20);
+    std::filesystem::remove(disk_.path() / "filler");
   }
 
  private:
@@ -55,8 +49,7 @@ class SmallDisk {
     ::setrlimit(RLIMIT_FSIZE, &limit);
   }
 
-  ScratchFolder folder_;
-  bool mounted_;
+  const SmallDisk disk_;
 };
 
 }  // namespace partialfc

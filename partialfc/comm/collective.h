@@ -41,7 +41,7 @@ constexpr DataType data_type_of() {
 }
 int64_t size_of(DataType type);  // bytes of one element
 
-// One rank's call of an operation, untyped.
+// One rank's call of an operation, untyped. The buffers are memory of the host or of a device.
 struct CollectiveCall {
   Collective collective = Collective::kBarrier;
   const void* send = nullptr;  // null for operations in place

@@ -11,15 +11,19 @@ using ChannelName = std::array<char, 64>;  // padded with zeros
 
 }  // namespace
 
-void Communicator::Options::check() const {
+void CommunicatorOptions::check() const {
   if (timeout.count() <= 0) fail_usage("communication time-out {} ms: must be positive", timeout.count());
   if (heartbeat.count() != 0 && heartbeat < std::chrono::seconds(1))
     fail_usage("heartbeat {} ms: must be at least 1000, or 0 for none", heartbeat.count());
 }
 
-void Communicator::check_parts(Collective collective, size_t part, size_t whole) const {
-  PFC_CHECK(whole == part * size(), "{} on channel {}: {} elements a rank on {} ranks, but {} in all",
-            name_of(collective), name_, part, size(), whole);
+Request Communicator::begin(bool device, const CollectiveCall& call, std::optional<int64_t> whole) {
+  PFC_CHECK(device == on_device(), "{} on channel {}: {} of a device", describe(call), name_,
+            device ? "its buffers are" : "the channel is");
+  PFC_CHECK(!whole || *whole == call.count * size(),
+            "{} on channel {}: {} elements a rank on {} ranks, but {} in all", name_of(call.collective),
+            name_, call.count, size(), *whole);
+  return count_and_start(call);
 }
 
 Request Communicator::count_and_start(const CollectiveCall& call) {

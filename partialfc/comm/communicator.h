@@ -14,37 +14,23 @@
 // MpiSession::abort.
 #pragma once
 
-#include <chrono>
-#include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
 #include "partialfc/comm/collective.h"
+#include "partialfc/comm/communicator_options.h"
 #include "partialfc/comm/request.h"
 #include "partialfc/comm/traffic.h"
+#include "partialfc/device/view.h"
 
 namespace partialfc {
 
 // One channel, seen from one rank. Used by one thread at a time; different channels by different threads.
 class Communicator {
  public:
-  struct Options {
-    std::chrono::milliseconds timeout = std::chrono::minutes(10);  // of a wait; positive
-
-    // Of processes; ranks that are threads of one need none of it. The functions are called from a thread of the
-    // communicator's own.
-
-    // Silence of a rank's progress thread that is fatal; 0: none, else at least a second.
-    std::chrono::milliseconds heartbeat = std::chrono::seconds(30);
-    // Told where a rank has waited for long: who waits for whom. On one rank.
-    std::function<void(const std::string& line)> on_long_wait;
-    // Told a LostRankError's message some seconds after the loss, if this process still runs then: to end it, whatever
-    // it does. MPI is not to be called any more.
-    std::function<void(const std::string& why)> on_lost;
-
-    void check() const;  // throws UsageError
-  };
+  using Options = CommunicatorOptions;
 
   explicit Communicator(std::string name) : name_(std::move(name)) {}
   virtual ~Communicator() = default;
@@ -57,36 +43,52 @@ class Communicator {
   virtual const std::string& host_of(int rank) const = 0;  // the name of a rank's machine
   const std::string& name() const { return name_; }        // of the channel
 
+  // Whether the buffers are memory of a device: DeviceSpan, used in the order of the stream that this was made with. Else they
+  // are the host's: std::span.
+  virtual bool on_device() const { return false; }
+
   // The operations; collective.h has their formulas. n is the same on every rank, and no two buffers overlap. T is
   // float, double, int64_t or BFloat16, or std::byte where nothing is reduced.
 
   // all: (size() * n), rank r's n elements at r * n; mine: (n).
   template <Transferable T>
   Request all_gather(std::span<const T> mine, std::span<T> all) {
-    check_parts(Collective::kAllGather, mine.size(), all.size());
-    return count_and_start(
-        {Collective::kAllGather, mine.data(), all.data(), std::ssize(mine), data_type_of<T>()});
+    return begin(false, call_of<T>(Collective::kAllGather, mine.data(), all.data(), mine.size()), all.size());
+  }
+  template <Transferable T>
+  Request all_gather(DeviceSpan<const T> mine, DeviceSpan<T> all) {
+    return begin(true, call_of<T>(Collective::kAllGather, mine.address, all.address, mine.size), all.size);
   }
   // inout: (n).
   template <Reducible T>
   Request all_reduce(std::span<T> inout, ReduceOp op = ReduceOp::kSum) {
-    return count_and_start(
-        {Collective::kAllReduce, nullptr, inout.data(), std::ssize(inout), data_type_of<T>(), op});
+    return begin(false, call_of<T>(Collective::kAllReduce, nullptr, inout.data(), inout.size(), op));
+  }
+  template <Reducible T>
+  Request all_reduce(DeviceSpan<T> inout, ReduceOp op = ReduceOp::kSum) {
+    return begin(true, call_of<T>(Collective::kAllReduce, nullptr, inout.address, inout.size, op));
   }
   // all: (size() * n); mine: (n), the reduction of the elements rank() * n ….
   template <Reducible T>
   Request reduce_scatter(std::span<const T> all, std::span<T> mine, ReduceOp op = ReduceOp::kSum) {
-    check_parts(Collective::kReduceScatter, mine.size(), all.size());
-    return count_and_start(
-        {Collective::kReduceScatter, all.data(), mine.data(), std::ssize(mine), data_type_of<T>(), op});
+    return begin(false, call_of<T>(Collective::kReduceScatter, all.data(), mine.data(), mine.size(), op),
+                 all.size());
+  }
+  template <Reducible T>
+  Request reduce_scatter(DeviceSpan<const T> all, DeviceSpan<T> mine, ReduceOp op = ReduceOp::kSum) {
+    return begin(true, call_of<T>(Collective::kReduceScatter, all.address, mine.address, mine.size, op),
+                 all.size);
   }
   // inout: (n).
   template <Transferable T>
   Request broadcast(std::span<T> inout, int root) {
-    return count_and_start({Collective::kBroadcast, nullptr, inout.data(), std::ssize(inout),
-                            data_type_of<T>(), ReduceOp::kSum, root});
+    return begin(false, call_of<T>(Collective::kBroadcast, nullptr, inout.data(), inout.size(), {}, root));
   }
-  Request barrier() { return count_and_start({Collective::kBarrier}); }
+  template <Transferable T>
+  Request broadcast(DeviceSpan<T> inout, int root) {
+    return begin(true, call_of<T>(Collective::kBroadcast, nullptr, inout.address, inout.size, {}, root));
+  }
+  Request barrier() { return begin(on_device(), {Collective::kBarrier}); }
 
   // A further channel over the same ranks. Collective: every rank opens the same channels in the same order, from one
   // thread. The name has at most 63 bytes.
@@ -103,7 +105,13 @@ class Communicator {
   virtual std::unique_ptr<Communicator> duplicate(const std::string& name) = 0;
 
  private:
-  void check_parts(Collective collective, size_t part, size_t whole) const;
+  template <class T>
+  static CollectiveCall call_of(Collective collective, const void* send, void* receive, auto count,
+                                ReduceOp op = {}, int root = 0) {
+    return {collective, send, receive, static_cast<int64_t>(count), data_type_of<T>(), op, root};
+  }
+  // whole: elements of all ranks, where there are such.
+  Request begin(bool device, const CollectiveCall& call, std::optional<int64_t> whole = {});
   Request count_and_start(const CollectiveCall& call);
 
   std::string name_;

@@ -31,6 +31,10 @@ void Request::wait() {
   if (waited_) *waited_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
 }
 
+void Request::then(Stream& stream) {
+  if (const auto operation = std::move(operation_)) operation->then(stream);
+}
+
 void Request::settle() noexcept {
   if (std::uncaught_exceptions() > exceptions_at_start_) {
     operation_.reset();

@@ -7,6 +7,8 @@
 
 namespace partialfc {
 
+class Stream;
+
 // A rank did not arrive in time.
 class TimeoutError : public Error {
  public:
@@ -31,6 +33,8 @@ class [[nodiscard]] Request {
     virtual ~Operation() = default;
     virtual bool finished() = 0;  // makes progress; throws like wait()
     virtual void wait() = 0;
+    // What is queued in the stream from here on comes after it; where no device can see to that, the host waits.
+    virtual void then(Stream&) { wait(); }
   };
 
   Request() = default;  // finished
@@ -41,6 +45,8 @@ class [[nodiscard]] Request {
 
   bool finished();
   void wait();
+  // Orders it before what is queued in the stream from here on. The host goes on, if the operation is a device's.
+  void then(Stream& stream);
 
  private:
   friend class Communicator;

@@ -57,4 +57,10 @@ struct alignas(16) Vector {
   T values[kSize];
 };
 
+// Of the host: whether they can be moved so where rows begin at `address`, so many numbers apart.
+template <class T>
+bool allows_vectors(const T* address, int64_t stride) {
+  return reinterpret_cast<uintptr_t>(address) % sizeof(Vector<T>) == 0 && stride % Vector<T>::kSize == 0;
+}
+
 }  // namespace partialfc

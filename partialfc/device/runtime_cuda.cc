@@ -34,6 +34,9 @@ int attribute(cudaDeviceAttr which, int ordinal) {
 
 void check_ordinal(int ordinal) {
   const int count = device_count();
+  if (count == 0)
+    fail_usage("no GPU can be used: this machine has none, or no driver for CUDA {} (nvidia-smi tells)",
+               CUDART_VERSION / 1000);
   if (ordinal < 0 || ordinal >= count) fail_usage("there is no GPU {}: there are {}", ordinal, count);
 }
 

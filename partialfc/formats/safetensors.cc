@@ -209,9 +209,14 @@ SafetensorsWriter::SafetensorsWriter(std::filesystem::path path, std::vector<Ten
   const std::string header = header_text(tensors_, metadata, file_.path().string());
   std::array<uint8_t, kLengthBytes> length{};
   for (size_t i = 0; i < length.size(); ++i) length[i] = static_cast<uint8_t>(header.size() >> (8 * i));
-  file_.write(std::as_bytes(std::span(length)));
-  file_.write(header);
+  write(std::as_bytes(std::span(length)));
+  write(std::as_bytes(std::span(header)));
   skip_complete();
+}
+
+void SafetensorsWriter::write(std::span<const std::byte> bytes) {
+  file_.write(bytes);
+  checksum_.update(bytes);
 }
 
 void SafetensorsWriter::skip_complete() {
@@ -228,7 +233,7 @@ void SafetensorsWriter::append(std::string_view name, std::span<const std::byte>
   PFC_CHECK(tensor.name == name && data.size() <= tensor.bytes - written_,
             "{} bytes for tensor {}, due are {} bytes for tensor {}", data.size(), name,
             tensor.bytes - written_, tensor.name);
-  file_.write(data);
+  write(data);
   written_ += data.size();
   skip_complete();
 }

@@ -1,12 +1,11 @@
 // Named tensors in one file, the safetensors format:
 //     uint64 n | n bytes of JSON | data
-// with all numbers little-endian. The JSON maps each name to {"dtype": "F32", "shape": [2, 3],
-// "data_offsets": [begin, end]}, offsets counted from the start of the data, and "__metadata__" to an object
-// of strings. Tensors cover the data without gaps or overlaps, each row-major.
+// with all numbers little-endian. The JSON maps each name to {"dtype": "F32", "shape": [2, 3], "data_offsets": [begin,
+// end]}, offsets counted from the start of the data, and "__metadata__" to an object of strings. Tensors cover the data
+// without gaps or overlaps, each row-major.
 //
-// Files written here pad the JSON with spaces so that the data starts at a multiple of 64 bytes, and lay
-// tensors out from the widest element type to the narrowest: each lies aligned to its element, and can be
-// mapped.
+// Files written here pad the JSON with spaces so that the data starts at a multiple of 64 bytes, and lay tensors out from
+// the widest element type to the narrowest: each lies aligned to its element, and can be mapped.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +19,7 @@
 
 #include "partialfc/base/error.h"
 #include "partialfc/base/file.h"
+#include "partialfc/formats/checksum.h"
 
 namespace partialfc {
 
@@ -67,8 +67,7 @@ class SafetensorsFile {
   uint64_t data_begin_ = 0;
 };
 
-// Writes a file front to back: names, types and shapes first, then the data of each tensor in pieces of any
-// size.
+// Writes a file front to back: names, types and shapes first, then the data of each tensor in pieces of any size.
 //
 //     SafetensorsWriter writer(path, tensors, metadata);
 //     for (const TensorInfo& t : writer.tensors()) writer.append(t.name, data_of(t.name));
@@ -84,12 +83,16 @@ class SafetensorsWriter {
   // `name` has to be the first tensor whose data is not complete.
   void append(std::string_view name, std::span<const std::byte> data);
   void close();  // all data has to be there
+  // Of the file that was closed.
+  std::string checksum() const { return checksum_.hex(); }
 
  private:
+  void write(std::span<const std::byte> bytes);
   void skip_complete();
 
   std::vector<TensorInfo> tensors_;
   OutputFile file_;
+  Checksum checksum_;
   size_t current_ = 0;    // in tensors_
   uint64_t written_ = 0;  // bytes of tensors_[current_]
 };

@@ -58,6 +58,7 @@ TEST(Safetensors, EveryTypeAndRankComesBack) {
       writer.append(tensor.name, bytes_of(next++));  // piece by piece
   }
   writer.close();
+  EXPECT_EQ(writer.checksum(), checksum_of_file(folder / "all"));
 
   const SafetensorsFile file(folder / "all");
   EXPECT_EQ(file.tensors().size(), wanted.size());

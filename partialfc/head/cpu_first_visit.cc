@@ -63,7 +63,7 @@ bool CpuVisits::all_is_finite(std::span<const float> target_logits) const {
          all_finite(target_logits.data(), std::ssize(target_logits));
 }
 
-std::span<float> CpuVisits::first_visit() {
+Message CpuVisits::first_visit() {
   const int64_t samples = forward_->samples();
   forward_->shifts.assign(samples, fixed_shift(margin_.scale));
   visit_centers(TileVisit::Seek::kSums);
@@ -74,23 +74,23 @@ std::span<float> CpuVisits::first_visit() {
         static_cast<float>(margin_.scale * with_margin(margin_, target.cosine).value);
   message_.back() = all_is_finite(std::span(message_).subspan(samples, samples)) ? 0.0f : 1.0f;
   reduced_ = message_;
-  return message_;
+  return {.host = message_};
 }
 
-std::span<float> CpuVisits::largest_logits() {
+Message CpuVisits::largest_logits() {
   visit_centers(TileVisit::Seek::kMaxima);
   forward_->shifts = sums_[0];
-  return forward_->shifts;
+  return {.host = forward_->shifts};
 }
 
-std::span<float> CpuVisits::first_visit_shifted() {
+Message CpuVisits::first_visit_shifted() {
   for (float& shift : forward_->shifts)
     if (std::isinf(shift)) shift = 0;  // no negative at all: nothing will be summed
   visit_centers(TileVisit::Seek::kSums);
   shifted_message_ = sums_[0];
   shifted_message_.push_back(all_is_finite({}) ? 0.0f : 1.0f);
   reduced_ = shifted_message_;
-  return shifted_message_;
+  return {.host = shifted_message_};
 }
 
 Visits::ReducedSums CpuVisits::read_sums() {

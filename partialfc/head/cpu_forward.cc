@@ -8,10 +8,4 @@ void CpuForward::make_places(int64_t budget, int threads) {
   if (values.size() < bytes) values = ReservedMemory(bytes, ReservedMemory::Pages::kHuge);
 }
 
-SoftmaxOptions softmax_options(const Margin& margin) {
-  SoftmaxOptions options{.scale = margin.scale};
-  if (margin.filter_above < 1) options.filter_above = margin.filter_above;
-  return options;
-}
-
 }  // namespace partialfc

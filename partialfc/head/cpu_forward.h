@@ -54,8 +54,6 @@ struct CpuForward {
   void make_places(int64_t budget, int threads);
 };
 
-SoftmaxOptions softmax_options(const Margin& margin);
-
 // Visits of a tile: its values, part by part of the samples.
 struct TileVisit {
   enum class Seek { kSums, kMaxima };  // Z⁻, or the largest logits off the target

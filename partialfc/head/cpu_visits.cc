@@ -50,7 +50,7 @@ CpuVisits::CpuVisits(const PartialFCOptions& options, const RankShare& share, Th
       activation_(ClassPlacement(options.num_classes, options.seed), share.blocks, options.sample_rate,
                   options.seed),
       second_visit_(options, store_->layout(), team),
-      mine_(options.max_batch * (options.dim + 2)),
+      mine_(options.max_batch * message_width(options.dim)),
       all_(mine_.size() * share.ranks),
       u_(team.size()),
       sums_(team.size()),
@@ -63,7 +63,7 @@ CpuVisits::CpuVisits(const PartialFCOptions& options, const RankShare& share, Th
 
 Exchange CpuVisits::exchange(int64_t width) {
   const size_t part = options_.max_batch * width;
-  return {std::span(mine_).first(part), std::span(all_).first(part * share_.ranks)};
+  return {.mine = std::span(mine_).first(part), .all = std::span(all_).first(part * share_.ranks)};
 }
 
 void CpuVisits::observe_rows(RowObserver* observer) {
@@ -76,7 +76,8 @@ void CpuVisits::observe_rows(RowObserver* observer) {
 }
 
 // A row: x (D float32), then y (int64); rows past this rank's batch carry −1.
-Exchange CpuVisits::pack(MatrixView<const float> features, std::span<const int64_t> labels) {
+Exchange CpuVisits::pack(const HostFeatures& batch) {
+  const auto& [features, labels, gradients] = batch;
   update_thread_.wait_for_all();
   if (spare_.empty()) {
     spare_.push_back(std::make_unique<CpuForward>());
@@ -86,11 +87,11 @@ Exchange CpuVisits::pack(MatrixView<const float> features, std::span<const int64
   spare_.pop_back();
   forward_ = pending_.back().get();
 
-  const int64_t dim = options_.dim;
-  const Exchange message = exchange(dim + 2);
+  const int64_t dim = options_.dim, width = message_width(dim);
+  const Exchange message = exchange(width);
   team_.for_each_part(0, options_.max_batch, [&](int, int64_t begin, int64_t end) {
     for (int64_t n = begin; n < end; ++n) {
-      float* row = &message.mine[n * (dim + 2)];
+      float* row = &message.mine[n * width];
       const int64_t label = n < features.rows ? labels[n] : -1;
       if (label < -1 || label >= options_.num_classes)
         fail("row {}: label {} of {} classes; labels are 0 ... {}, or -1 for a row to leave out", n, label,
@@ -107,7 +108,7 @@ Exchange CpuVisits::pack(MatrixView<const float> features, std::span<const int64
 
 void CpuVisits::set_batch() {
   CpuForward& forward = *forward_;
-  const int64_t dim = options_.dim, width = dim + 2;
+  const int64_t dim = options_.dim, width = message_width(dim);
   const std::span<const float> all = exchange(width).all;
   forward.labels.clear();
   forward.rows.clear();
@@ -178,8 +179,8 @@ Exchange CpuVisits::feature_gradients() {
   return message;
 }
 
-void CpuVisits::finish_gradients(MatrixView<const float> features, std::span<const int64_t> labels,
-                                 MatrixView<float> gradients) {
+void CpuVisits::finish_gradients(const HostFeatures& batch) {
+  const auto& [features, labels, gradients] = batch;
   const int64_t dim = options_.dim;
   const std::span<float> mine = exchange(dim).mine;
   team_.for_each_part(0, features.rows, [&](int, int64_t begin, int64_t end) {

@@ -19,17 +19,18 @@ class CpuVisits final : public Visits {
   CenterStore& store() override { return *store_; }
   void observe_rows(RowObserver* observer) override;
 
-  Exchange pack(MatrixView<const float> features, std::span<const int64_t> labels) override;
+  using Visits::pack;
+  Exchange pack(const HostFeatures& batch) override;
   void set_batch() override;
   void activate(int64_t step) override;
-  std::span<float> first_visit() override;
-  std::span<float> largest_logits() override;
-  std::span<float> first_visit_shifted() override;
+  Message first_visit() override;
+  Message largest_logits() override;
+  Message first_visit_shifted() override;
   ReducedSums read_sums() override;
   double finish_softmax() override;
   Exchange feature_gradients() override;
-  void finish_gradients(MatrixView<const float> features, std::span<const int64_t> labels,
-                        MatrixView<float> gradients) override;
+  using Visits::finish_gradients;
+  void finish_gradients(const HostFeatures& batch) override;
   void drop_last() override;
   bool is_pending() const override { return !pending_.empty(); }
   void update(const UpdateStep& step) override;

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <numeric>
 #include <vector>
 
 #include "partialfc/device/block.h"
@@ -12,9 +11,9 @@ namespace {
 constexpr int kThreads = 128;      // of kernels that a thread a sample or a block a block of classes runs
 constexpr int kPlanThreads = 512;  // of the one block that plans
 
-// slot_of[n] ← the slot of the class of sample n, or −1.
+// slot_of[n] ← the slot of the class of sample n, or −1. class_of[n] ← −1.
 __global__ void find_slots(const int64_t* labels, int samples, RandomPermutation placement, int64_t first,
-                           int64_t last, int32_t* slot_of) {
+                           int64_t last, int32_t* slot_of, int32_t* class_of) {
   const int n = blockIdx.x * blockDim.x + threadIdx.x;
   if (n >= samples) return;
   int32_t slot = -1;
@@ -23,6 +22,7 @@ __global__ void find_slots(const int64_t* labels, int samples, RandomPermutation
     if (position >= first && position < last) slot = static_cast<int32_t>(position - first);
   }
   slot_of[n] = slot;
+  class_of[n] = -1;  // until its class is drawn here
 }
 
 // Sorts the samples whose class is here by (slot, n): the place of each is how many come before it.
@@ -175,29 +175,38 @@ unsigned blocks_for(int64_t threads, int64_t of_block) {
 
 }  // namespace
 
+// Each positive beyond a share adds one: all shares, and as many more as there can be samples.
+int64_t DeviceActivation::capacity_of(const ClassPlacement& placement, Range blocks,
+                                      const ClassSampler& sampler, int64_t max_samples) {
+  int64_t all = 0, shares = 0;
+  for (int64_t b = blocks.first; b < blocks.last; ++b) {
+    const Range positions = placement.positions_of_block(b);
+    const int64_t share = sampler.share_of(positions);
+    shares += share;
+    all += std::min(positions.size(), share + max_samples);
+  }
+  return std::min(all, shares + max_samples);
+}
+
 DeviceActivation::DeviceActivation(const ClassPlacement& placement, Range blocks, const ClassSampler& sampler,
                                    int64_t max_samples)
     : placement_(placement),
       blocks_(blocks),
       positions_(placement.positions_of_blocks(blocks)),
       sampler_(sampler),
-      max_samples_(max_samples) {
+      max_samples_(max_samples),
+      capacity_(capacity_of(placement, blocks, sampler, max_samples)) {
   std::vector<int32_t> firsts, shares;
   for (int64_t b = blocks.first; b < blocks.last; ++b) {
     const Range positions = placement.positions_of_block(b);
     firsts.push_back(static_cast<int32_t>(positions.first - positions_.first));
     shares.push_back(static_cast<int32_t>(sampler.share_of(positions)));
-    capacity_ += std::min(positions.size(), shares.back() + max_samples);
   }
   firsts.push_back(static_cast<int32_t>(positions_.size()));
-  // Each positive beyond a share adds one: all shares, and as many more as there can be samples.
-  capacity_ = std::min({capacity_, positions_.size(),
-                        max_samples + std::accumulate(shares.begin(), shares.end(), int64_t{0})});
   fill_from(firsts, block_first_);
   fill_from(shares, shares_);
   slots_ = DeviceBuffer<int32_t>(capacity_);
   positive_of_ = DeviceBuffer<int32_t>(capacity_);
-  count_ = DeviceBuffer<int32_t>(1);
   class_of_ = DeviceBuffer<int32_t>(max_samples);
   samples_ = DeviceBuffer<int32_t>(max_samples);
   first_sample_ = DeviceBuffer<int32_t>(max_samples + 1);
@@ -209,17 +218,17 @@ DeviceActivation::DeviceActivation(const ClassPlacement& placement, Range blocks
 }
 
 DeviceActiveClasses DeviceActivation::active() const {
-  return {slots_.span(),    positive_of_.span(), count_.span(),
-          class_of_.span(), samples_.span(),     first_sample_.span()};
+  return {slots_.span(), positive_of_.span(), class_of_.span(), samples_.span(), first_sample_.span()};
 }
 
-void DeviceActivation::activate(int64_t step, DeviceSpan<const int64_t> labels, Stream& stream) {
-  PFC_CHECK(labels.size == max_samples_);
+void DeviceActivation::activate(int64_t step, DeviceSpan<const int64_t> labels, DeviceSpan<int32_t> count,
+                                Stream& stream) {
+  PFC_CHECK(labels.size == max_samples_ && count.size == 1);
   const int samples = static_cast<int>(labels.size), blocks = static_cast<int>(blocks_.size());
   const int32_t *block_first = block_first_.span().address, *sorted = sorted_.span().address;
-  runtime::fill(class_of_.span().address, 0xff, class_of_.span().bytes(), stream.handle());  // −1
   launch("find_slots", find_slots, blocks_for(samples, kThreads), kThreads, 0, stream, labels.address,
-         samples, placement_.permutation(), positions_.first, positions_.last, slot_of_.span().address);
+         samples, placement_.permutation(), positions_.first, positions_.last, slot_of_.span().address,
+         class_of_.span().address);
   launch("rank_samples", rank_samples, blocks_for(samples, kThreads), kThreads, 0, stream,
          slot_of_.span().address, samples, samples_.span().address, sorted_.span().address);
   launch("plan_blocks", plan_blocks, 1, kPlanThreads, 0, stream,
@@ -234,7 +243,7 @@ void DeviceActivation::activate(int64_t step, DeviceSpan<const int64_t> labels, 
               .first_sample = first_sample_.span().address,
               .offsets = offsets_.span().address,
               .first_positive = first_positive_.span().address,
-              .count = count_.span().address});
+              .count = count.address});
   launch("draw_classes", draw_classes, blocks + 1, kThreads, 0, stream,
          Draw{.positives = positives_.span().address,
               .first_sample = first_sample_.span().address,

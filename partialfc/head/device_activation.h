@@ -16,7 +16,6 @@ namespace partialfc {
 struct DeviceActiveClasses {
   DeviceSpan<int32_t> slots;        // (capacity); −1 from S on
   DeviceSpan<int32_t> positive_of;  // (capacity) k of an active class, or −1
-  DeviceSpan<int32_t> count;        // (1) S
   DeviceSpan<int32_t>
       class_of;  // (N) active index of a sample's class, −1: it lives elsewhere or takes no part
   DeviceSpan<int32_t> samples;       // (N) the samples whose class is here, by positive, then n
@@ -29,9 +28,12 @@ class DeviceActivation {
   DeviceActivation(const ClassPlacement& placement, Range blocks, const ClassSampler& sampler,
                    int64_t max_samples);
 
-  int64_t capacity() const { return capacity_; }  // the most classes that can be active
-  // labels (N): class ids, −1 for rows that take no part. Four launches.
-  void activate(int64_t step, DeviceSpan<const int64_t> labels, Stream& stream);
+  // The most classes of these blocks that can be active.
+  static int64_t capacity_of(const ClassPlacement& placement, Range blocks, const ClassSampler& sampler,
+                             int64_t max_samples);
+  int64_t capacity() const { return capacity_; }
+  // labels (N): class ids, −1 for rows that take no part. count (1) ← S. Four launches.
+  void activate(int64_t step, DeviceSpan<const int64_t> labels, DeviceSpan<int32_t> count, Stream& stream);
   DeviceActiveClasses active() const;
 
  private:
@@ -39,11 +41,11 @@ class DeviceActivation {
   const Range blocks_, positions_;
   const ClassSampler sampler_;
   const int64_t max_samples_;
-  int64_t capacity_ = 0;
+  const int64_t capacity_;
   DeviceBuffer<int32_t> block_first_;  // (B + 1) first slot of each block
   DeviceBuffer<int32_t> shares_;       // (B)
 
-  DeviceBuffer<int32_t> slots_, positive_of_, count_, class_of_, samples_, first_sample_;
+  DeviceBuffer<int32_t> slots_, positive_of_, class_of_, samples_, first_sample_;
   // Scratch: of the samples, slot of the class or −1; sorted; distinct. Of the blocks, where their classes and positives begin.
   DeviceBuffer<int32_t> slot_of_, sorted_, positives_;
   DeviceBuffer<int32_t> offsets_, first_positive_;  // (B + 1)

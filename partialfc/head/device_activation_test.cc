@@ -47,9 +47,10 @@ void expect_as_on_the_host(const Problem& problem, int rank, int64_t step) {
   DeviceActivation activation(placement, blocks, sampler, std::ssize(problem.labels));
   Stream stream;
   const DeviceBuffer<int64_t> labels = to_device(problem.labels);
-  activation.activate(step, labels.span(), stream);
+  const DeviceBuffer<int32_t> active_count(1);
+  activation.activate(step, labels.span(), active_count.span(), stream);
   const DeviceActiveClasses active = activation.active();
-  const int32_t count = to_host(active.count, stream)[0];
+  const int32_t count = to_host(active_count.span(), stream)[0];
   const std::vector<int32_t> slots = to_host(active.slots, stream),
                              positive_of = to_host(active.positive_of, stream),
                              class_of = to_host(active.class_of, stream),
@@ -73,7 +74,7 @@ void expect_as_on_the_host(const Problem& problem, int rank, int64_t step) {
 }
 
 TEST_F(DeviceActivationTest, DrawsTheClassesThatTheHostDraws) {
-  for (const int64_t classes : {1, 37, 600, 5000, 20'000})
+  for (const int64_t classes : {1, 37, 600})  // blocks of one class, more and fewer than threads
     for (const double rate : {0.01, 0.3, 1.0})
       for (const int64_t samples : {8, 200})
         for (const int ranks : {1, 3}) {
@@ -84,12 +85,33 @@ TEST_F(DeviceActivationTest, DrawsTheClassesThatTheHostDraws) {
         }
 }
 
+// Of a rank with few blocks: of some five classes, then of many more classes than a block has threads.
+TEST_F(DeviceActivationTest, BlocksOfSeveralClasses) {
+  for (const auto& [classes, ranks] : {std::pair{20'000, 50}, {1'500'000, 1024}})
+    for (const double rate : {0.05, 0.6, 1.0})
+      for (const int64_t samples : {8, 136, 600}) {
+        const int rank = ranks / 3;
+        const ClassPlacement placement(classes, 17);
+        const Range own = placement.positions_of_blocks(placement.blocks_of_rank(rank, ranks));
+        Problem problem{classes, rate, ranks, some_labels(samples, classes, 3)};
+        RandomStream random(4, Purpose::kSyntheticData);
+        for (size_t n = 0; n < problem.labels.size();
+             n += 2)  // half of them live here, the first and last among them
+          problem.labels[n] =
+              placement.class_at(n == 0   ? own.first
+                                 : n == 2 ? own.last - 1
+                                          : own.first + random.below(std::min<int64_t>(own.size(), samples)));
+        expect_as_on_the_host(problem, rank, 6);
+      }
+}
+
 TEST_F(DeviceActivationTest, BlocksFullOfPositivesAndBatchesWithoutAny) {
   std::vector<int64_t> all(300);  // every class of the problem, some twice
   for (int64_t n = 0; n < 300; ++n) all[n] = n % 290;
   expect_as_on_the_host({290, 0.1, 1, all}, 0, 1);
-  expect_as_on_the_host({9000, 0.1, 1, std::vector<int64_t>(64, 4711)}, 0, 2);
-  expect_as_on_the_host({9000, 0.1, 2, std::vector<int64_t>(64, -1)}, 1, 3);
+  expect_as_on_the_host({900, 0.1, 1, std::vector<int64_t>(64, 471)}, 0, 2);
+  expect_as_on_the_host({900, 0.1, 2, std::vector<int64_t>(64, -1)}, 1, 3);
+  expect_as_on_the_host({900, 1, 2, std::vector<int64_t>(64, -1)}, 0, 3);
 }
 
 }  // namespace

@@ -11,7 +11,7 @@ namespace {
 
 constexpr int kWarps = 8;  // of a block; a sample is a warp's
 constexpr int kThreads = kWarps * kWarp;
-constexpr int kSumSamples = 32;  // of a block that finishes sums, a warp each
+constexpr int kSumSamples = 8;  // of a block that finishes sums, a warp each
 constexpr int kSumThreads = kSumSamples * kWarp;
 
 unsigned blocks_of_samples(int64_t samples) { return static_cast<unsigned>((samples + kWarps - 1) / kWarps); }
@@ -35,13 +35,18 @@ __device__ inline int64_t get_label(const float* place) {
   return static_cast<int64_t>(uint64_t{__float_as_uint(place[1])} << 32 | __float_as_uint(place[0]));
 }
 
-__global__ void pack(const float* features, int64_t feature_stride, const int64_t* labels, int64_t batch,
-                     float* message, int64_t rows, int64_t dim) {
-  const int64_t n = sample_of_warp();
-  if (n >= rows) return;
-  const int64_t label = n < batch ? labels[n] : -1;
-  float* const row = message + n * (dim + 2);
-  for (int64_t d = lane(); d < dim; d += kWarp) row[d] = label >= 0 ? features[n * feature_stride + d] : 0;
+__global__ void pack(DeviceMatrix<const float> features, const int64_t* labels, int64_t num_classes,
+                     DeviceMatrix<float> message, int32_t* bad_row) {
+  const int64_t n = sample_of_warp(), dim = features.cols;
+  if (n >= message.rows) return;
+  int64_t label = n < features.rows ? labels[n] : -1;
+  if (label < -1 || label >= num_classes) {
+    if (lane() == 0) atomicMax(bad_row, static_cast<int32_t>(n + 1));
+    label = -1;
+  }
+  float* const row = message.address + n * message.stride;
+  for (int64_t d = lane(); d < dim; d += kWarp)
+    row[d] = label >= 0 ? features.address[n * features.stride + d] : 0;
   if (lane() == 0) put_label(label, row + dim);
 }
 
@@ -204,19 +209,18 @@ __global__ void normalization(DeviceMatrix<const float> features, const int64_t*
 
 }  // namespace
 
-void pack_batch(DeviceMatrix<const float> features, DeviceSpan<const int64_t> labels,
-                DeviceMatrix<float> message, Stream& stream) {
+void pack_batch(DeviceMatrix<const float> features, DeviceSpan<const int64_t> labels, int64_t num_classes,
+                DeviceMatrix<float> message, DeviceSpan<int32_t> bad_row, Stream& stream) {
   PFC_CHECK(features.rows == labels.size && labels.size <= message.rows &&
-            features.cols + 2 == message.cols && message.stride == message.cols);
-  launch("pack_batch", pack, blocks_of_samples(message.rows), kThreads, 0, stream, features.address,
-         features.stride, labels.address, labels.size, message.address, message.rows, features.cols);
+            features.cols + 2 == message.cols && message.stride == message.cols && bad_row.size == 1);
+  launch("pack_batch", pack, blocks_of_samples(message.rows), kThreads, 0, stream, features, labels.address,
+         num_classes, message, bad_row.address);
 }
 
 template <class T>
 void unpack_batch(DeviceMatrix<const float> messages, const DeviceBatch<T>& batch, Stream& stream) {
   PFC_CHECK(messages.rows <= batch.labels.size && messages.cols == batch.features.cols + 2 &&
             messages.stride == messages.cols && batch.operand.cols == batch.features.cols);
-  clear(batch.sample_count, stream);
   launch("unpack_batch", unpack<T>, blocks_of_samples(batch.labels.size), kThreads, 0, stream,
          messages.address, messages.rows, batch);
 }

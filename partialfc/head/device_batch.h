@@ -14,16 +14,16 @@
 namespace partialfc {
 
 // message (rows, D + 2) ← x, then y; rows past those of the batch carry −1, rows without a label zeros. features (n, D),
-// labels (n), n <= rows.
-void pack_batch(DeviceMatrix<const float> features, DeviceSpan<const int64_t> labels,
-                DeviceMatrix<float> message, Stream& stream);
+// labels (n), n <= rows. A label below −1 or of no class becomes −1, and bad_row (1) ← its row and 1, of several the last's.
+void pack_batch(DeviceMatrix<const float> features, DeviceSpan<const int64_t> labels, int64_t num_classes,
+                DeviceMatrix<float> message, DeviceSpan<int32_t> bad_row, Stream& stream);
 
 template <class T>
 struct DeviceBatch {
   DeviceSpan<int64_t> labels;        // (N)
   DeviceMatrix<float> features;      // x̂ (N, D)
   DeviceMatrix<T> operand;           // x̂ (N, padded D)
-  DeviceSpan<int32_t> sample_count;  // (1) rows that take part
+  DeviceSpan<int32_t> sample_count;  // (1) added to: rows that take part
   DeviceSpan<int32_t> not_finite;    // (1) set to 1 where an x of theirs is not; else left as it is
 };
 // messages (rows of all ranks, D + 2) as gathered.

@@ -1,3 +1,4 @@
+#include "partialfc/comm/device_ranks.h"
 #include "partialfc/head/device_visits.h"
 #include "partialfc/head/partial_fc_fixture.h"
 
@@ -5,17 +6,28 @@ namespace partialfc {
 
 namespace {
 
-template <int64_t kTileClasses>
-std::unique_ptr<Visits> make(const PartialFCOptions& options, const RankShare& share, ThreadTeam&) {
-  return make_device_visits(options, share, {.tile_classes = kTileClasses});
+template <int64_t kTileClasses, bool kMessagesOnDevice>
+std::unique_ptr<Visits> make(const PartialFCOptions& options, const RankShare& share, ThreadTeam&,
+                             Stream* stream) {
+  return make_device_visits(
+      options, share,
+      {.stream = stream, .messages_on_device = kMessagesOnDevice, .tile_classes = kTileClasses});
+}
+
+std::unique_ptr<Communicator> device_channel(Communicator& comm, Stream& stream) {
+  return open_device_channel(comm, "head", stream);
 }
 
 }  // namespace
 
 const std::vector<VisitsKind>& visits_kinds() {
   static const std::vector<VisitsKind> kinds = {
-      {.name = "one_tile", .make = make<1 << 20>, .has_bf16 = true, .needs_device = true},
-      {.name = "tiles", .make = make<128>, .has_bf16 = true, .needs_device = true}};
+      {.name = "through_the_host", .make = make<1 << 20, false>, .has_bf16 = true, .needs_device = true},
+      {.name = "tiles",
+       .make = make<128, true>,
+       .channel = device_channel,
+       .has_bf16 = true,
+       .needs_device = true}};
   return kinds;
 }
 

@@ -4,7 +4,6 @@
 #include <limits>
 
 #include "partialfc/base/error.h"
-#include "partialfc/head/options_agreement.h"
 #include "partialfc/head/softmax_sums.h"
 #include "partialfc/head/visits.h"
 #include "partialfc/kernels/vector_ops.h"
@@ -38,15 +37,6 @@ class PendingForward {
 
 }  // namespace
 
-RankShare share_of(const PartialFCOptions& options, Communicator& comm) {
-  agreed(options, comm).validate();
-  const ClassPlacement placement(options.num_classes, options.seed);
-  if (comm.size() > placement.num_blocks())
-    fail_usage("{} ranks for {} classes: at most {} ranks can share them; start fewer ranks", comm.size(),
-               options.num_classes, placement.num_blocks());
-  return {placement.blocks_of_rank(comm.rank(), comm.size()), comm.rank(), comm.size()};
-}
-
 PartialFC::PartialFC(const PartialFCOptions& options, Communicator& comm, ThreadTeam& team)
     : PartialFC(options, comm, make_cpu_visits(options, share_of(options, comm), team)) {}
 
@@ -65,23 +55,34 @@ StepResult PartialFC::forward(int64_t step, MatrixView<const float> features, st
             "{} rows, {} labels, at most {}", features.rows, labels.size(), options_.max_batch);
   PFC_CHECK(features.cols == options_.dim && feature_gradients.cols == options_.dim &&
             feature_gradients.rows == features.rows);
+  return run_forward(step, HostFeatures{features, labels, feature_gradients});
+}
+
+StepResult PartialFC::forward(int64_t step, const DeviceFeatures& batch) {
+  PFC_CHECK(batch.features.rows == batch.labels.size && batch.labels.size <= options_.max_batch,
+            "{} rows, {} labels, at most {}", batch.features.rows, batch.labels.size, options_.max_batch);
+  PFC_CHECK(batch.features.cols == options_.dim && batch.gradients.cols == options_.dim &&
+            batch.gradients.rows == batch.features.rows);
+  return run_forward(step, batch);
+}
+
+template <class Features>
+StepResult PartialFC::run_forward(int64_t step, const Features& batch) {
   StepResult result;
   PendingForward pending(*visits_);
-  const Exchange batch = visits_->pack(features, labels);
-  comm_.all_gather(std::span<const float>(batch.mine), batch.all).wait();  // collective 1
+  gather(visits_->pack(batch));  // collective 1
   visits_->set_batch();
   visits_->activate(step);
   result.finite = reduce_sums(result);  // collective 2
   if (!result.finite) {
     pending.drop();
     result.loss = std::numeric_limits<double>::quiet_NaN();
-    for (int64_t n = 0; n < features.rows; ++n) std::fill_n(feature_gradients[n], options_.dim, 0.0f);
+    visits_->clear_gradients(batch);
     return result;
   }
   result.loss = visits_->finish_softmax();
-  const Exchange gradients = visits_->feature_gradients();
-  comm_.reduce_scatter(std::span<const float>(gradients.all), gradients.mine).wait();  // collective 3
-  visits_->finish_gradients(features, labels, feature_gradients);
+  scatter(visits_->feature_gradients());  // collective 3
+  visits_->finish_gradients(batch);
   if (result.samples > 0)
     pending.keep();
   else
@@ -89,17 +90,34 @@ StepResult PartialFC::forward(int64_t step, MatrixView<const float> features, st
   return result;
 }
 
+void PartialFC::gather(const Exchange& message) {
+  visits_->after(comm_.on_device()
+                     ? comm_.all_gather(DeviceSpan<const float>(message.device_mine), message.device_all)
+                     : comm_.all_gather(std::span<const float>(message.mine), message.all));
+}
+
+void PartialFC::reduce(const Message& message, ReduceOp op) {
+  visits_->after(comm_.on_device() ? comm_.all_reduce(message.device, op)
+                                   : comm_.all_reduce(message.host, op));
+}
+
+void PartialFC::scatter(const Exchange& message) {
+  visits_->after(comm_.on_device()
+                     ? comm_.reduce_scatter(DeviceSpan<const float>(message.device_all), message.device_mine)
+                     : comm_.reduce_scatter(std::span<const float>(message.all), message.mine));
+}
+
 // AllReduce of (Z⁻, z_y, flag); where a Z⁻ is out of range, two more for the exact sums, with the largest logit of each
 // sample as its shift. Returns whether the step is finite, the same on all ranks.
 bool PartialFC::reduce_sums(StepResult& result) {
-  comm_.all_reduce(visits_->first_visit()).wait();
+  reduce(visits_->first_visit());
   Visits::ReducedSums sums = visits_->read_sums();
   result.samples = sums.samples;
   result.active = sums.active;
   if (!sums.finite || in_range(sums.negatives)) return sums.finite;
   result.out_of_range = true;
-  comm_.all_reduce(visits_->largest_logits(), ReduceOp::kMax).wait();
-  comm_.all_reduce(visits_->first_visit_shifted()).wait();
+  reduce(visits_->largest_logits(), ReduceOp::kMax);
+  reduce(visits_->first_visit_shifted());
   sums = visits_->read_sums();
   return sums.finite && all_finite(sums.negatives.data(), std::ssize(sums.negatives));
 }

@@ -24,6 +24,9 @@
 namespace partialfc {
 
 class Visits;
+struct DeviceFeatures;
+struct Exchange;
+struct Message;
 
 // What forward() found.
 struct StepResult {
@@ -48,6 +51,9 @@ class PartialFC {
   StepResult forward(int64_t step, MatrixView<const float> features, std::span<const int64_t> labels,
                      MatrixView<float> feature_gradients);
 
+  // The same for rows on the device of the layer's visits, in the order of their stream: the host waits once.
+  StepResult forward(int64_t step, const DeviceFeatures& batch);
+
   // Steps the active centers with the gradients of the forward() before, times gradient_scale. After several forwards the
   // gradients of all are added up and taken in one step; what was not finite, or had no samples, adds nothing, and where
   // that is all, nothing happens. No communication.
@@ -69,6 +75,11 @@ class PartialFC {
   void observe_rows(RowObserver* observer);
 
  private:
+  template <class Features>
+  StepResult run_forward(int64_t step, const Features& batch);
+  void gather(const Exchange& message);
+  void reduce(const Message& message, ReduceOp op = ReduceOp::kSum);
+  void scatter(const Exchange& message);
   bool reduce_sums(StepResult& result);
 
   const PartialFCOptions options_;

@@ -37,9 +37,10 @@ SingleStep PartialFCEdges::run_single(const MarginOptions& margin, const Matrix<
   out.dx.resize(x.rows(), x.cols());
   run_ranks(1, [&](Communicator& comm) {
     ThreadTeam team(1);
-    PartialFC head = GetParam().layer(
-        {.num_classes = centers.rows(), .dim = x.cols(), .max_batch = x.rows(), .margin = margin}, comm,
-        team);
+    TestLayer layer(GetParam(),
+                    {.num_classes = centers.rows(), .dim = x.cols(), .max_batch = x.rows(), .margin = margin},
+                    comm, team);
+    PartialFC& head = layer;
     for (int64_t id = 0; id < centers.rows(); ++id) {
       int64_t position = head.placement().position_of(id), slot;
       head.store().locate(std::span(&position, 1), std::span(&slot, 1), team);
@@ -129,14 +130,9 @@ TEST_P(PartialFCEdges, NothingChangesWhenARankBringsNaN) {
   for (float bad : {NAN, INFINITY})
     run_ranks(2, [&](Communicator& comm) {
       ThreadTeam team(1);
-      PartialFC head = GetParam().layer(options_of(test), comm, team);
-      const auto records = [&] {
-        std::vector<std::vector<float>> all;
-        for (int64_t p = head.store().positions().first; p < head.store().positions().last; ++p)
-          all.push_back(record_of(head, p, team));
-        return all;
-      };
-      const auto before = records();
+      TestLayer layer(GetParam(), options_of(test), comm, team);
+      PartialFC& head = layer;
+      const auto before = own_records(head, team);
       Matrix<float> x = random_features(4, test.dim, 0), dx(4, test.dim);
       if (comm.rank() == 1) x(2, 3) = bad;
       const auto labels = random_labels(4, test.classes, comm.rank());
@@ -144,7 +140,7 @@ TEST_P(PartialFCEdges, NothingChangesWhenARankBringsNaN) {
       EXPECT_FALSE(head.forward(0, x.view(), labels, dx.view()).finite);
       head.update(kRate);
       for (int64_t i = 0; i < dx.size(); ++i) EXPECT_EQ(dx.data()[i], 0);
-      EXPECT_EQ(before, records());
+      EXPECT_EQ(before, own_records(head, team));
       x(2, 3) = 1;  // the next step is as if nothing had been
       EXPECT_TRUE(head.forward(1, x.view(), labels, dx.view()).finite);
     });
@@ -154,7 +150,8 @@ TEST_P(PartialFCEdges, ABatchWithoutSamplesDoesNothing) {
   const Case test;
   run_ranks(2, [&](Communicator& comm) {
     ThreadTeam team(1);
-    PartialFC head = GetParam().layer(options_of(test), comm, team);
+    TestLayer layer(GetParam(), options_of(test), comm, team);
+    PartialFC& head = layer;
     Matrix<float> x = random_features(2, test.dim, 0), dx(2, test.dim);
     const StepResult step = head.forward(0, x.view(), std::vector<int64_t>{-1, -1}, dx.view());
     head.update(kRate);
@@ -169,7 +166,8 @@ TEST_P(PartialFCEdges, BadLabelsAndTooManyRanksAreRefused) {
   EXPECT_THROW(run_ranks(1,
                          [&](Communicator& comm) {
                            ThreadTeam team(1);
-                           PartialFC head = GetParam().layer(options_of(test), comm, team);
+                           TestLayer layer(GetParam(), options_of(test), comm, team);
+                           PartialFC& head = layer;
                            Matrix<float> x = random_features(1, test.dim, 0), dx(1, test.dim);
                            head.forward(0, x.view(), std::vector<int64_t>{test.classes}, dx.view());
                          }),
@@ -177,7 +175,8 @@ TEST_P(PartialFCEdges, BadLabelsAndTooManyRanksAreRefused) {
   EXPECT_THROW(run_ranks(3,
                          [&](Communicator& comm) {
                            ThreadTeam team(1);
-                           GetParam().layer({.num_classes = 2, .dim = 4, .max_batch = 1}, comm, team);
+                           TestLayer layer(GetParam(), {.num_classes = 2, .dim = 4, .max_batch = 1}, comm,
+                                           team);
                          }),
                UsageError);
 }
@@ -190,15 +189,16 @@ TEST_P(PartialFCEdges, ThreeCollectivesOfTheStatedSize) {
       ThreadTeam team(1);
       PartialFCOptions options = options_of(test);
       options.max_batch = 8;
-      PartialFC head = GetParam().layer(options, comm, team);
+      TestLayer layer(GetParam(), options, comm, team);
+      PartialFC& head = layer;
       const Matrix<float> x = random_features(8, test.dim, comm.rank());
       Matrix<float> dx(8, test.dim);
       std::vector<int64_t> labels(8);
       std::iota(labels.begin(), labels.end(), 8 * comm.rank());
-      const Traffic before = comm.traffic();
+      const Traffic before = layer.comm().traffic();
       head.forward(0, x.view(), labels, dx.view());
       head.update(kRate);
-      const Traffic after = comm.traffic();
+      const Traffic after = layer.comm().traffic();
       EXPECT_EQ(after.total().calls - before.total().calls, 3 + extra);
       const int64_t n = 16;
       EXPECT_EQ(after[Collective::kAllGather].bytes - before[Collective::kAllGather].bytes,
@@ -216,7 +216,8 @@ TEST_P(PartialFCEdges, EqualRanksAndThreadsGiveEqualBits) {
     const Case test{.rate = 0.3};
     run_ranks(2, [&](Communicator& comm) {
       ThreadTeam team(2);
-      PartialFC head = GetParam().layer(options_of(test), comm, team);
+      TestLayer layer(GetParam(), options_of(test), comm, team);
+      PartialFC& head = layer;
       Matrix<float> dx(6, test.dim);
       for (int step = 0; step < 4; ++step) {
         const Matrix<float> x = random_features(6, test.dim, 2 * step + comm.rank());

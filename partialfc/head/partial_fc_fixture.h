@@ -5,12 +5,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <ostream>
 #include <vector>
 
 #include "partialfc/base/random.h"
 #include "partialfc/comm/thread_ranks.h"
-#include "partialfc/device/runtime.h"
+#include "partialfc/device/stream.h"
 #include "partialfc/head/partial_fc.h"
 #include "partialfc/head/visits.h"
 
@@ -18,15 +19,37 @@ namespace partialfc {
 
 // An implementation of the visits: what is tested over any of them gets its layer from here.
 struct VisitsKind {
-  const char* name = "";
-  std::unique_ptr<Visits> (*make)(const PartialFCOptions&, const RankShare&, ThreadTeam&) = nullptr;
-  int most_threads = 1;   // with which it has something to do
-  bool has_bf16 = false;  // here
-  bool needs_device = false;
+  // Where the layer's messages go: for visits on a device a channel of it, else none.
+  using MakeChannel = std::unique_ptr<Communicator> (*)(Communicator&, Stream&);
+  using MakeVisits = std::unique_ptr<Visits> (*)(const PartialFCOptions&, const RankShare&, ThreadTeam&,
+                                                 Stream*);
 
-  PartialFC layer(const PartialFCOptions& options, Communicator& comm, ThreadTeam& team) const {
-    return PartialFC(options, comm, make(options, share_of(options, comm), team));
-  }
+  const char* name = "";
+  MakeVisits make = nullptr;
+  MakeChannel channel = nullptr;
+  int most_threads = 1;        // with which it has something to do
+  bool has_bf16 = false;       // here
+  bool needs_device = false;
+};
+
+// A layer with what it stands on.
+class TestLayer {
+ public:
+  TestLayer(const VisitsKind& kind, const PartialFCOptions& options, Communicator& comm, ThreadTeam& team)
+      : stream_(kind.needs_device ? std::make_unique<Stream>() : nullptr),
+        channel_(kind.channel != nullptr ? kind.channel(comm, *stream_) : nullptr),
+        comm_(channel_ ? *channel_ : comm),
+        head_(options, comm_, kind.make(options, share_of(options, comm), team, stream_.get())) {}
+
+  Communicator& comm() { return comm_; }  // the layer's own
+  operator PartialFC&() { return head_; }
+  PartialFC* operator->() { return &head_; }
+
+ private:
+  std::unique_ptr<Stream> stream_;
+  std::unique_ptr<Communicator> channel_;
+  Communicator& comm_;
+  PartialFC head_;
 };
 
 inline void PrintTo(const VisitsKind& kind, std::ostream* out) { *out << kind.name; }
@@ -85,12 +108,24 @@ inline std::vector<int64_t> random_labels(int64_t rows, int64_t classes, int64_t
   return labels;
 }
 
-inline std::vector<float> record_of(PartialFC& head, int64_t position, ThreadTeam& team) {
-  int64_t slot;
-  head.store().locate(std::span(&position, 1), std::span(&slot, 1), team);
-  std::vector<float> record(head.store().layout().numbers());
-  head.store().read(std::span(&slot, 1), {record.data(), 1, head.store().layout().numbers()});
-  return record;
+// The records of these positions of the rank's.
+inline std::vector<std::vector<float>> records_at(PartialFC& head, const std::vector<int64_t>& positions,
+                                                  ThreadTeam& team) {
+  const int64_t numbers = head.store().layout().numbers();
+  std::vector<int64_t> slots(positions.size());
+  head.store().locate(positions, slots, team);
+  Matrix<float> rows(std::ssize(slots), numbers);
+  head.store().read(slots, rows.view());
+  std::vector<std::vector<float>> records;
+  for (int64_t i = 0; i < rows.rows(); ++i) records.emplace_back(rows[i], rows[i] + numbers);
+  return records;
+}
+// Of all the rank's, by position.
+inline std::vector<std::vector<float>> own_records(PartialFC& head, ThreadTeam& team) {
+  const Range own = head.store().positions();
+  std::vector<int64_t> positions(own.size());
+  std::iota(positions.begin(), positions.end(), own.first);
+  return records_at(head, positions, team);
 }
 
 // What a few steps leave: of the last step's gradients and of all records.
@@ -106,7 +141,8 @@ inline Outcome run_steps(const VisitsKind& visits, PartialFCOptions options, int
   run_ranks(1, [&](Communicator& comm) {
     ThreadTeam team(threads);
     options.max_batch = rows;
-    PartialFC head = visits.layer(options, comm, team);
+    TestLayer layer(visits, options, comm, team);
+    PartialFC& head = layer;
     Matrix<float> dx(rows, options.dim);
     for (int step = 0; step < steps; ++step) {
       out.losses.push_back(head.forward(step, random_features(rows, options.dim, step).view(),
@@ -115,8 +151,10 @@ inline Outcome run_steps(const VisitsKind& visits, PartialFCOptions options, int
       head.update(0.05);
     }
     out.dx.assign(dx.data(), dx.data() + dx.size());
+    std::vector<int64_t> positions;
     for (int64_t id = 0; id < options.num_classes; ++id)
-      out.records.push_back(record_of(head, head.placement().position_of(id), team));
+      positions.push_back(head.placement().position_of(id));
+    out.records = records_at(head, positions, team);
   });
   return out;
 }

@@ -24,15 +24,6 @@ class PartialFCPending : public VisitsTest {
     return head.forward(step, x.view(), random_labels(kRows, head.options().num_classes, 10 * step + rank),
                         dx.view());
   }
-
-  // The records of this rank's classes.
-  static std::vector<std::vector<float>> records(PartialFC& head, ThreadTeam& team) {
-    std::vector<std::vector<float>> all;
-    const Range own = head.store().positions();
-    for (int64_t position = own.first; position < own.last; ++position)
-      all.push_back(record_of(head, position, team));
-    return all;
-  }
 };
 
 INSTANTIATE_TEST_SUITE_P(Visits, PartialFCPending, testing::ValuesIn(visits_kinds()),
@@ -43,39 +34,42 @@ INSTANTIATE_TEST_SUITE_P(Visits, PartialFCPending, testing::ValuesIn(visits_kind
 TEST_P(PartialFCPending, SeveralForwardsAreOneStepOfTheSummedGradient) {
   constexpr int kForwards = 3;
   for (const double rate : {1.0, 0.2})
-    for (const int64_t kept_bytes : {int64_t{0}, int64_t{1} << 30})
-      for (const int ranks : {1, 3})
-        run_ranks(ranks, [&](Communicator& comm) {
-          SCOPED_TRACE(fmt::format("r = {}, {} bytes of E, {} ranks", rate, kept_bytes, ranks));
-          ThreadTeam team(2);
-          const Case test{
-              .rate = rate, .margin = {.m2 = 0.5f}, .optimizer = {.momentum = 0.5f, .weight_decay = 0}};
-          PartialFCOptions options = options_of(test);
-          options.kept_bytes = kept_bytes;
-          std::vector<std::vector<double>> sums;  // of the moments, by position
-          for (int step = 0; step < kForwards; ++step) {
-            PartialFC head = GetParam().layer(options, comm, team);
-            forward(head, step, comm.rank());
-            head.update(kRate, 0.5);
-            const auto after = records(head, team);
-            sums.resize(after.size(), std::vector<double>(test.dim));
-            for (size_t i = 0; i < after.size(); ++i)
-              for (int64_t d = 0; d < test.dim; ++d) sums[i][d] += after[i][test.dim + d];
-          }
-          PartialFC head = GetParam().layer(options, comm, team);
-          for (int step = 0; step < kForwards; ++step) forward(head, step, comm.rank());
+    for (const int64_t kept_bytes : {int64_t{0}, int64_t{1} << 30}) {
+      const int ranks = rate == 1 ? 1 : 3;
+      run_ranks(ranks, [&](Communicator& comm) {
+        SCOPED_TRACE(fmt::format("r = {}, {} bytes of E, {} ranks", rate, kept_bytes, ranks));
+        ThreadTeam team(2);
+        const Case test{
+            .rate = rate, .margin = {.m2 = 0.5f}, .optimizer = {.momentum = 0.5f, .weight_decay = 0}};
+        PartialFCOptions options = options_of(test);
+        options.kept_bytes = kept_bytes;
+        std::vector<std::vector<double>> sums;  // of the moments, by position
+        for (int step = 0; step < kForwards; ++step) {
+          TestLayer layer(GetParam(), options, comm, team);
+          PartialFC& head = layer;
+          forward(head, step, comm.rank());
           head.update(kRate, 0.5);
-          EXPECT_EQ(head.updates(), 1);
-          const auto after = records(head, team);
+          const auto after = own_records(head, team);
+          sums.resize(after.size(), std::vector<double>(test.dim));
           for (size_t i = 0; i < after.size(); ++i)
-            for (int64_t d = 0; d < test.dim; ++d)
-              ASSERT_NEAR(after[i][test.dim + d], sums[i][d],
-                          1e-5 * (largest(sums[i].data(), test.dim) + 1e-2));
-          // And nothing is left: the next step is an ordinary one.
-          forward(head, 7, comm.rank());
-          head.update(kRate);
-          EXPECT_EQ(head.updates(), 2);
-        });
+            for (int64_t d = 0; d < test.dim; ++d) sums[i][d] += after[i][test.dim + d];
+        }
+        TestLayer layer(GetParam(), options, comm, team);
+        PartialFC& head = layer;
+        for (int step = 0; step < kForwards; ++step) forward(head, step, comm.rank());
+        head.update(kRate, 0.5);
+        EXPECT_EQ(head.updates(), 1);
+        const auto after = own_records(head, team);
+        for (size_t i = 0; i < after.size(); ++i)
+          for (int64_t d = 0; d < test.dim; ++d)
+            ASSERT_NEAR(after[i][test.dim + d], sums[i][d],
+                        1e-5 * (largest(sums[i].data(), test.dim) + 1e-2));
+        // And nothing is left: the next step is an ordinary one.
+        forward(head, 7, comm.rank());
+        head.update(kRate);
+        EXPECT_EQ(head.updates(), 2);
+      });
+    }
 }
 
 TEST_P(PartialFCPending, WhatIsNotFiniteOrTakenBackAddsNothing) {
@@ -84,11 +78,12 @@ TEST_P(PartialFCPending, WhatIsNotFiniteOrTakenBackAddsNothing) {
     std::vector<std::vector<float>> result;
     run_ranks(2, [&](Communicator& comm) {
       ThreadTeam team(1);
-      PartialFC head = GetParam().layer(options_of(test), comm, team);
+      TestLayer layer(GetParam(), options_of(test), comm, team);
+      PartialFC& head = layer;
       forward(head, 0, comm.rank());
       extra(head, comm.rank());
       head.update(kRate);
-      if (comm.rank() == 0) result = records(head, team);
+      if (comm.rank() == 0) result = own_records(head, team);
     });
     return result;
   };
@@ -107,7 +102,8 @@ TEST_P(PartialFCPending, WhatIsNotFiniteOrTakenBackAddsNothing) {
 TEST_P(PartialFCPending, WithoutAForwardNothingIsUpdated) {
   run_ranks(1, [&](Communicator& comm) {
     ThreadTeam team(1);
-    PartialFC head = GetParam().layer(options_of(Case{}), comm, team);
+    TestLayer layer(GetParam(), options_of(Case{}), comm, team);
+    PartialFC& head = layer;
     head.update(kRate);
     forward(head, 0, 0);
     head.drop_last();
@@ -121,13 +117,14 @@ TEST_P(PartialFCPending, AnUpdateBesideOtherWorkIsTheSame) {
     std::vector<std::vector<float>> result;
     run_ranks(1, [&](Communicator& comm) {
       ThreadTeam team(2);
-      PartialFC head = GetParam().layer(options_of(Case{.rate = 0.4}), comm, team);
+      TestLayer layer(GetParam(), options_of(Case{.rate = 0.4}), comm, team);
+      PartialFC& head = layer;
       for (int step = 0; step < 5; ++step) {
         forward(head, step, 0);
         Request update = head.begin_update(kRate);
         if (!beside) update.wait();
       }  // forward() waits for the update before it, as the request's end does
-      result = records(head, team);
+      result = own_records(head, team);
     });
     return result;
   };

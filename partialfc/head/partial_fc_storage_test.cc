@@ -16,7 +16,7 @@ namespace {
 TEST(PartialFCMemory, AFileStoreGivesTheSameNumbers) {
   const ScratchFolder folder;
   PartialFCOptions options{.num_classes = 3000, .dim = 24, .sample_rate = 0.2};
-  const VisitsKind host{"cpu", make_cpu_visits, 2};
+  const VisitsKind host = visits_kinds().front();
   const Outcome in_memory = run_steps(host, options, 2, 20, 8);
   options.file_store = FileStoreOptions{.folder = folder.path(), .memory_bytes = 1400 * 512};
   const Outcome in_file = run_steps(host, options, 2, 20, 8);
@@ -49,8 +49,8 @@ class PartialFCFewFrames : public testing::Test {
         most_active_ = std::max(most_active_, result.active);
         head.update(kRate);
       }
-      for (int64_t position = 0; position < options_.num_classes; ++position)
-        result.push_back(record_of(head, position, team));
+      for (int64_t position = 0; position < options_.num_classes; ++position)  // few have room at once
+        result.push_back(records_at(head, {position}, team).front());
     });
     return result;
   }

@@ -65,19 +65,8 @@ class ReferenceModel {
   }
 
   void apply(std::vector<double>& record, const double* g) const {
-    const auto& o = test_.optimizer;
-    double *w = record.data(), *m = w + test_.dim, *v = m + test_.dim;
-    for (int64_t d = 0; d < test_.dim; ++d) {
-      if (o.kind == OptimizerOptions::Kind::kSgd) {
-        m[d] = o.momentum * m[d] + g[d] + o.weight_decay * w[d];
-        w[d] -= kRate * m[d];
-      } else {
-        m[d] = o.beta1 * m[d] + (1 - o.beta1) * g[d];
-        v[d] = o.beta2 * v[d] + (1 - o.beta2) * g[d] * g[d];
-        const double hat_m = m[d] / (1 - std::pow(o.beta1, t_)), hat_v = v[d] / (1 - std::pow(o.beta2, t_));
-        w[d] -= kRate * (hat_m / (std::sqrt(hat_v) + o.epsilon) + o.weight_decay * w[d]);
-      }
-    }
+    double* const w = record.data();
+    reference::optimizer_step(test_.optimizer, kRate, t_, g, w, w + test_.dim, w + 2 * test_.dim, test_.dim);
   }
 
   const Case test_;
@@ -111,7 +100,8 @@ void compare_with_reference(const VisitsKind& visits, const Case& test, int rank
 
   run_ranks(ranks, [&](Communicator& comm) {
     ThreadTeam team(threads);
-    PartialFC head = visits.layer(options_of(test), comm, team);
+    TestLayer layer(visits, options_of(test), comm, team);
+    PartialFC& head = layer;
     const Range mine = rows_of(test, comm.rank(), ranks);
     for (int step = 0; step < test.steps; ++step) {
       const Matrix<float> x = random_features(rows, test.dim, step);
@@ -127,9 +117,10 @@ void compare_with_reference(const VisitsKind& visits, const Case& test, int rank
       expect_near("dx", dx.data(), expected_dx[mine.first], dx.size(),
                   tolerance(test) * largest(expected_dx.data(), expected_dx.size()));
     }
-    const Range owned = head.store().positions();
-    for (int64_t position = owned.first; position < owned.last; ++position) {
-      const auto got = record_of(head, position, team);
+    const auto records = own_records(head, team);
+    for (size_t slot = 0; slot < records.size(); ++slot) {
+      const auto& got = records[slot];
+      const int64_t position = head.store().positions().first + static_cast<int64_t>(slot);
       const auto& wanted = model.records().at(head.placement().class_at(position));
       for (size_t i = 0; i < wanted.size(); i += test.dim)  // w, then each state vector
         expect_near("record", &got[i], &wanted[i], test.dim,

@@ -6,10 +6,12 @@
 #include <limits>
 #include <map>
 #include <numeric>
+#include <utility>
 
 #include "partialfc/centers/host_store.h"
 #include "partialfc/head/active_classes.h"
 #include "partialfc/head/softmax_sums.h"
+#include "partialfc/kernels/center_rows.h"
 
 namespace partialfc {
 
@@ -17,29 +19,23 @@ namespace {
 
 using Vector = std::vector<double>;
 
-constexpr double kEpsilon = 1e-12;
-
 double dot(const Vector& a, const Vector& b) {
   return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
-}
-double norm(const Vector& v) { return std::sqrt(dot(v, v)); }
-Vector unit(const Vector& v) {
-  Vector out = v;
-  for (double& x : out) x /= std::max(norm(v), kEpsilon);
-  return out;
 }
 void add(Vector& to, double factor, const Vector& v) {
   for (size_t d = 0; d < v.size(); ++d) to[d] += factor * v[d];
 }
+Vector unit(const Vector& v) {
+  Vector out(v.size());
+  add(out, reference::inverse_norm(v.data(), std::ssize(v)), v);
+  return out;
+}
 bool finite(const Vector& v) {
   return std::ranges::all_of(v, [](double x) { return std::isfinite(x); });
 }
-// Gradient by v, from the gradient by v/max(‖v‖, ε).
-Vector through_normalization(const Vector& v, const Vector& gradient) {
-  Vector out = gradient;
-  if (norm(v) >= kEpsilon) add(out, -dot(gradient, unit(v)), unit(v));
-  for (double& x : out) x /= std::max(norm(v), kEpsilon);
-  return out;
+Vector through_normalization(const Vector& v, Vector gradient) {
+  reference::through_normalization(v.data(), gradient.data(), std::ssize(v));
+  return gradient;
 }
 
 struct Forward {
@@ -62,7 +58,7 @@ class ReferenceVisits final : public Visits {
         store_(make_memory_store(placement_, placement_.positions_of_blocks(share.blocks),
                                  {.dim = options.dim, .states = options.optimizer.states()}, options.seed)),
         activation_(placement_, share.blocks, options.sample_rate, options.seed),
-        mine_(options.max_batch * (options.dim + 2)),
+        mine_(options.max_batch * message_width(options.dim)),
         all_(mine_.size() * share.ranks) {}
 
   CenterStore& store() override { return *store_; }
@@ -72,26 +68,30 @@ class ReferenceVisits final : public Visits {
     if (std::exchange(has_last_, false)) pending_.pop_back();
   }
 
-  Exchange pack(MatrixView<const float> features, std::span<const int64_t> labels) override {
+  using Visits::finish_gradients;
+  using Visits::pack;
+
+  Exchange pack(const HostFeatures& batch) override {
+    const auto& [features, labels, gradients] = batch;
     pending_.emplace_back();
     has_last_ = true;
-    const int64_t dim = options_.dim;
+    const int64_t dim = options_.dim, width = message_width(dim);
     std::ranges::fill(mine_, 0.0f);
     for (int64_t n = 0; n < options_.max_batch; ++n) {
       const int64_t label = n < features.rows ? labels[n] : -1;
       if (label < -1 || label >= options_.num_classes)
         fail("row {}: label {} of {} classes", n, label, options_.num_classes);
-      if (label >= 0) std::copy_n(features[n], dim, &mine_[n * (dim + 2)]);
-      std::memcpy(&mine_[n * (dim + 2) + dim], &label, sizeof label);
+      if (label >= 0) std::copy_n(features[n], dim, &mine_[n * width]);
+      std::memcpy(&mine_[n * width + dim], &label, sizeof label);
     }
-    return {mine_, all_};
+    return {.mine = mine_, .all = all_};
   }
 
   void set_batch() override {
     Forward& f = last();
-    const int64_t dim = options_.dim;
+    const int64_t dim = options_.dim, width = message_width(dim);
     for (int64_t row = 0; row < options_.max_batch * share_.ranks; ++row) {
-      const float* message = &all_[row * (dim + 2)];
+      const float* message = &all_[row * width];
       int64_t label;
       std::memcpy(&label, message + dim, sizeof label);
       if (label < 0) continue;
@@ -112,7 +112,7 @@ class ReferenceVisits final : public Visits {
     for (int64_t j = 0; j < f.active.size(); ++j) f.w.emplace_back(records[j], records[j] + options_.dim);
   }
 
-  std::span<float> first_visit() override {
+  Message first_visit() override {
     Forward& f = last();
     const size_t samples = f.labels.size();
     f.shifts.assign(samples, fixed_shift(margin_.scale));
@@ -125,25 +125,25 @@ class ReferenceVisits final : public Visits {
           static_cast<float>(margin_.scale * with_margin(margin_, target.cosine).value);
     message_.back() = is_finite() ? 0.0f : 1.0f;
     shifted_message_.clear();
-    return message_;
+    return {.host = message_};
   }
 
-  std::span<float> largest_logits() override {
+  Message largest_logits() override {
     Forward& f = last();
     f.shifts.assign(f.labels.size(), -std::numeric_limits<float>::infinity());
     for_each_negative(f, [&](int64_t n, int64_t, double logit) {
       f.shifts[n] = std::max(f.shifts[n], static_cast<float>(logit));
     });
-    return f.shifts;
+    return {.host = f.shifts};
   }
 
-  std::span<float> first_visit_shifted() override {
+  Message first_visit_shifted() override {
     for (float& shift : last().shifts)
       if (std::isinf(shift)) shift = 0;
     sum_up();
     shifted_message_.assign(negatives_.begin(), negatives_.end());
     shifted_message_.push_back(is_finite() ? 0.0f : 1.0f);
-    return shifted_message_;
+    return {.host = shifted_message_};
   }
 
   ReducedSums read_sums() override {
@@ -175,11 +175,11 @@ class ReferenceVisits final : public Visits {
     for (size_t n = 0; n < f.labels.size(); ++n)
       std::ranges::copy(gradients[n], &all_[f.rows[n] * options_.dim]);
     const size_t part = options_.max_batch * options_.dim;
-    return {std::span(mine_).first(part), std::span(all_).first(part * share_.ranks)};
+    return {.mine = std::span(mine_).first(part), .all = std::span(all_).first(part * share_.ranks)};
   }
 
-  void finish_gradients(MatrixView<const float> features, std::span<const int64_t> labels,
-                        MatrixView<float> gradients) override {
+  void finish_gradients(const HostFeatures& batch) override {
+    const auto& [features, labels, gradients] = batch;
     const int64_t dim = options_.dim;
     for (int64_t n = 0; n < features.rows; ++n) {
       Vector gradient(&mine_[n * dim], &mine_[(n + 1) * dim]);
@@ -255,30 +255,14 @@ class ReferenceVisits final : public Visits {
   }
 
   void step_row(const UpdateStep& step, int64_t slot, const Vector& gradient) {
-    const OptimizerOptions& o = options_.optimizer;
     const int64_t dim = options_.dim;
-    std::vector<float> record(store_->layout().numbers());
-    const MatrixView<float> row{record.data(), 1, std::ssize(record)};
+    std::vector<float> stored(store_->layout().numbers());
+    const MatrixView<float> row{stored.data(), 1, std::ssize(stored)};
     store_->read(std::span(&slot, 1), row);
-    float *w = record.data(), *m = w + dim, *v = m + dim;
-    for (int64_t d = 0; d < dim; ++d) {
-      const double g = gradient[d];
-      if (o.kind == OptimizerOptions::Kind::kSgd) {
-        const double momentum = o.momentum * double{m[d]} + g + o.weight_decay * double{w[d]};
-        m[d] = static_cast<float>(momentum);
-        w[d] = static_cast<float>(w[d] - step.learning_rate * momentum);
-      } else {
-        const double first = o.beta1 * double{m[d]} + (1 - double{o.beta1}) * g;
-        const double second = o.beta2 * double{v[d]} + (1 - double{o.beta2}) * g * g;
-        const auto t = static_cast<double>(step.t);
-        const double hat_m = first / (1 - std::pow(double{o.beta1}, t));
-        const double hat_v = second / (1 - std::pow(double{o.beta2}, t));
-        m[d] = static_cast<float>(first);
-        v[d] = static_cast<float>(second);
-        w[d] = static_cast<float>(w[d] - step.learning_rate * (hat_m / (std::sqrt(hat_v) + o.epsilon) +
-                                                               o.weight_decay * double{w[d]}));
-      }
-    }
+    Vector record(stored.begin(), stored.end());
+    reference::optimizer_step(options_.optimizer, step.learning_rate, step.t, gradient.data(), &record[0],
+                              &record[dim], record.data() + 2 * dim, dim);
+    std::ranges::copy(record, stored.begin());
     store_->write(std::span(&slot, 1), row);
   }
 

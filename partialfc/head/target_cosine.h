@@ -21,6 +21,13 @@ struct Margin {
   float filter_above = 1;
 };
 
+// How it is for the others: cosines off the target.
+inline SoftmaxOptions softmax_options(const Margin& margin) {
+  SoftmaxOptions options{.scale = margin.scale};
+  if (margin.filter_above < 1) options.filter_above = margin.filter_above;
+  return options;
+}
+
 // Neither number holds the scale: z = s · value, dz/dc = s · derivative.
 struct TargetCosine {
   double value = 0;       // ψ(c)

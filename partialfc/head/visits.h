@@ -15,14 +15,9 @@
 #include "partialfc/centers/center_store.h"
 #include "partialfc/comm/communicator.h"
 #include "partialfc/head/partial_fc_options.h"
+#include "partialfc/head/step_messages.h"
 
 namespace partialfc {
-
-// A message of which each of R ranks has a part. Lasts until the next verb.
-struct Exchange {
-  std::span<float> mine;  // (n)
-  std::span<float> all;   // (R · n), rank after rank
-};
 
 class Visits {
  public:
@@ -32,9 +27,13 @@ class Visits {
   // Told which rows update() will change; null for none. It outlives this object or is taken off.
   virtual void observe_rows(RowObserver* observer) = 0;
 
-  // Begins a forward half, after the update under way. features (n, D), labels (n): of this rank, −1: takes no part.
-  // Message of collective 1, to be gathered: max_batch rows of x (D) and y.
-  virtual Exchange pack(MatrixView<const float> features, std::span<const int64_t> labels) = 0;
+  // What follows comes after this collective.
+  virtual void after(Request request) { request.wait(); }
+
+  // Begins a forward half, after the update under way. Message of collective 1, to be gathered: max_batch rows of x (D)
+  // and y.
+  virtual Exchange pack(const HostFeatures& batch) = 0;
+  virtual Exchange pack(const DeviceFeatures& batch);
   // Takes in what was gathered: N samples, x̂ (N, D).
   virtual void set_batch() = 0;
   // Draws the classes of this step and takes hold of their rows.
@@ -42,11 +41,11 @@ class Visits {
 
   // First visit. Message of collective 2, to be summed: Z⁻ (N), z_y (N), and how many ranks met a feature, a norm, a z_y or
   // a U that is not finite (U where its Z⁻ is).
-  virtual std::span<float> first_visit() = 0;
+  virtual Message first_visit() = 0;
   // Where a Z⁻ is out of range: the largest logit off the target (N), of which the maximum is to be taken;
-  virtual std::span<float> largest_logits() = 0;
+  virtual Message largest_logits() = 0;
   // then the first visit with these as shifts. To be summed: Z⁻ (N), and the count of ranks as above.
-  virtual std::span<float> first_visit_shifted() = 0;
+  virtual Message first_visit_shifted() = 0;
 
   struct ReducedSums {
     std::span<const float> negatives;  // Z⁻ (N, and what a device adds to it: in range)
@@ -62,9 +61,12 @@ class Visits {
   // Message of collective 3, `all` to be summed and scattered into `mine`: ∂x̂ (R · max_batch, D), the part of the classes
   // that live here.
   virtual Exchange feature_gradients() = 0;
-  // gradients (n, D) ← ∂x of this rank's rows, from the summed ∂x̂; features and labels as pack() had them.
-  virtual void finish_gradients(MatrixView<const float> features, std::span<const int64_t> labels,
-                                MatrixView<float> gradients) = 0;
+  // gradients of the batch ← ∂x, from the summed ∂x̂; the batch as pack() had it.
+  virtual void finish_gradients(const HostFeatures& batch) = 0;
+  virtual void finish_gradients(const DeviceFeatures& batch);
+  // gradients of the batch ← 0, of a step that is not finite.
+  virtual void clear_gradients(const HostFeatures& batch);
+  virtual void clear_gradients(const DeviceFeatures& batch);
 
   // Gives up the forward half begun last, if it is pending.
   virtual void drop_last() = 0;

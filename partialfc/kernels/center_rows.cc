@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "partialfc/kernels/center_rows.cc"
@@ -117,6 +118,21 @@ void step_row(const RowStep& step, float inverse_norm, float* gradient, BFloat16
   step_row(step, inverse_norm, gradient, scratch, n);
   round_stochastically(rounding_key, scratch, record, numbers);
 }
+
+namespace reference {
+
+double inverse_norm(const double* v, int64_t n) {
+  return 1 / std::max(std::sqrt(std::inner_product(v, v + n, v, 0.0)), double{kNormEpsilon});
+}
+
+void through_normalization(const double* v, double* gradient, int64_t n) {
+  const double inverse = inverse_norm(v, n);
+  const bool is_linear = inverse >= 1 / double{kNormEpsilon};
+  const double along = is_linear ? 0 : std::inner_product(v, v + n, gradient, 0.0) * inverse * inverse;
+  for (int64_t i = 0; i < n; ++i) gradient[i] = inverse * (gradient[i] - along * v[i]);
+}
+
+}  // namespace reference
 
 }  // namespace partialfc
 #endif  // HWY_ONCE

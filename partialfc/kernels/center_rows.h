@@ -42,4 +42,10 @@ void step_row(const RowStep& step, float inverse_norm, float* gradient, float* r
 void step_row(const RowStep& step, float inverse_norm, float* gradient, BFloat16* record, int64_t n,
               uint64_t rounding_key, float* scratch);
 
+namespace reference {
+// 1/max(‖v‖, ε), and a gradient by v from one by v̂, in float64. v, gradient: (n)
+double inverse_norm(const double* v, int64_t n);
+void through_normalization(const double* v, double* gradient, int64_t n);
+}  // namespace reference
+
 }  // namespace partialfc

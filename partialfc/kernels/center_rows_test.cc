@@ -83,16 +83,18 @@ TEST_P(CenterRows, AStepIsTheProjectedGradientsOptimizerStep) {
       for (int64_t i = 2 * n; i < size; ++i) record[i] = std::abs(record[i]);  // second moments
       const std::vector<float> w(record.begin(), record.begin() + n);
       const auto inverse = static_cast<float>(1 / norm_of(w));
-      auto expected = record;
-      auto gradient = numbers(n, 4), scaled = gradient;
-      for (float& g : scaled) g *= inverse;  // ∂ŵ/‖w‖
+      const auto by_unit = numbers(n, 4);
+      auto gradient = by_unit;
+      for (float& g : gradient) g *= inverse;  // ∂ŵ/‖w‖
 
-      through_normalization(w.data(), inverse, gradient.data(), n);
-      for (float& g : gradient) g *= step.gradient_scale;
-      optimizer_step(step.optimizer, step.learning_rate, step.t, gradient.data(), expected.data(),
-                     expected.data() + n, expected.data() + 2 * n, n);
+      const std::vector<double> exact_w(w.begin(), w.end());
+      std::vector<double> expected(record.begin(), record.end()), exact(by_unit.begin(), by_unit.end());
+      reference::through_normalization(exact_w.data(), exact.data(), n);
+      for (double& g : exact) g *= step.gradient_scale;
+      reference::optimizer_step(step.optimizer, step.learning_rate, step.t, exact.data(), expected.data(),
+                                expected.data() + n, expected.data() + 2 * n, n);
 
-      step_row(step, inverse, scaled.data(), record.data(), n);
+      step_row(step, inverse, gradient.data(), record.data(), n);
       for (int64_t i = 0; i < size; ++i)
         EXPECT_NEAR(record[i], expected[i], 1e-5 * (1 + std::abs(expected[i])));
     }

@@ -28,6 +28,11 @@ class DeviceProducts {
                          DeviceMatrix<float> gradients, Stream& stream) = 0;
 };
 
+// By cuBLASLt, or in the simulator plainly. tf32: float operands may be rounded to 10 bits of mantissa. Throws Error where
+// the library cannot be loaded.
+template <class T>
+std::unique_ptr<DeviceProducts<T>> make_device_products(bool tf32);
+
 // A thread an element, sums in the order of the inner dimension: for the simulator, and to hold the others against.
 template <class T>
 std::unique_ptr<DeviceProducts<T>> make_plain_products();

@@ -252,15 +252,23 @@ __global__ void forget(DeviceRowSums rows) {
   rows.slots.address[row] = -1;
 }
 
-// Two of four numbers from two words, as fill_normal.cc has it.
+// Two of four numbers from two words, as fill_normal.cc has it: cosine and sine by the same series, for the same digits.
 __device__ inline void normal_pair(uint32_t first_word, uint32_t second_word, float sigma, float& first,
                                    float& second) {
   const float u = (static_cast<float>(first_word >> 8) + 1) * 0x1.0p-24f;
   const float radius = sigma * sqrtf(-2 * logf(u));
   const float angle = static_cast<float>(static_cast<int32_t>(second_word) >> 8) *
                       (std::numbers::pi_v<float> / 4 * 0x1.0p-23f);
-  const float cosine = (first_word & 2) != 0 ? -radius * cosf(angle) : radius * cosf(angle);
-  const float sine = radius * sinf(angle);
+  const float square = angle * angle;
+  float cosine = __fmaf_rn(1.0f / 40320, square, -1.0f / 720);
+  cosine = __fmaf_rn(cosine, square, 1.0f / 24);
+  cosine = __fmaf_rn(cosine, square, -0.5f);
+  cosine = radius * __fmaf_rn(cosine, square, 1.0f);
+  float sine = __fmaf_rn(1.0f / 362880, square, -1.0f / 5040);
+  sine = __fmaf_rn(sine, square, 1.0f / 120);
+  sine = __fmaf_rn(sine, square, -1.0f / 6);
+  sine = radius * __fmaf_rn(sine * square, angle, angle);
+  if ((first_word & 2) != 0) cosine = -cosine;
   const bool swap = (first_word & 1) != 0;
   first = swap ? sine : cosine;
   second = swap ? cosine : sine;
@@ -311,11 +319,10 @@ __global__ void copy_in(const T* from, const int32_t* slots, int64_t rows, Devic
     record[e] = from[i * records.numbers + e];
 }
 
-// Whether rows can be moved 16 bytes at a time.
+// Whether records can be moved 16 bytes at a time.
 template <class T>
-bool is_aligned(int64_t dim, int64_t numbers) {
-  constexpr int64_t kSize = Vector<T>::kSize;
-  return dim % kSize == 0 && numbers % kSize == 0;
+bool are_aligned(DeviceRecords<T> records) {
+  return records.dim % Vector<T>::kSize == 0 && allows_vectors(records.address, records.numbers);
 }
 
 }  // namespace
@@ -324,8 +331,8 @@ template <class T>
 void gather_centers(DeviceRecords<const T> records, DeviceSpan<const int32_t> slots, DeviceMatrix<T> centers,
                     DeviceSpan<float> inverse_norms, DeviceSpan<int32_t> not_finite, Stream& stream) {
   PFC_CHECK(centers.rows == slots.size && inverse_norms.size == slots.size && centers.cols == records.dim);
-  const auto kernel =
-      is_aligned<T>(records.dim, records.numbers) ? gather<T, Vector<T>::kSize> : gather<T, 1>;
+  const bool aligned = are_aligned(records) && allows_vectors(centers.address, centers.stride);
+  const auto kernel = aligned ? gather<T, Vector<T>::kSize> : gather<T, 1>;
   launch("gather_centers", kernel, blocks_of_rows(slots.size), kThreads, 0, stream, records, slots.address,
          slots.size, centers.address, centers.stride, inverse_norms.address, not_finite.address);
 }
@@ -389,7 +396,7 @@ void step_rows(const RowStep& row_step, DeviceRecords<T> records, DeviceSpan<con
     launch("step_rows", kernel, blocks_of_rows(slots.size), kThreads, 0, stream, records, arguments);
   };
   const auto run_for = [&]<bool kAdamW>() {
-    const bool aligned = is_aligned<T>(records.dim, records.numbers) && gradients.stride % 4 == 0;
+    const bool aligned = are_aligned(records) && allows_vectors(gradients.address, gradients.stride);
     if (aligned && records.dim <= 2 * kSize * kWarp)
       run(step<T, kSize, 2, kAdamW>);
     else if (aligned && records.dim <= 4 * kSize * kWarp)

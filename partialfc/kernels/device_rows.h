@@ -68,7 +68,8 @@ void add_gradients(DeviceSpan<const int32_t> slots, DeviceSpan<const float> inve
 void forget_rows(const DeviceRowSums& rows, Stream& stream);
 
 // The first records of slots 0 … rows − 1, whose classes are those at positions first_position …: N(0, sigma) as
-// initial_center() draws it to 2 units in the last place, state zero.
+// initial_center() draws it, state zero: all but one number of a thousand to 2 units in the last place, which is what the
+// logarithms of host and device leave, all to 4.
 template <class T>
 void draw_rows(DeviceRecords<T> records, int64_t rows, const RandomPermutation& placement,
                int64_t first_position, uint64_t key, float sigma, Stream& stream);

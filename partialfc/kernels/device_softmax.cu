@@ -184,7 +184,7 @@ Arguments arguments_of(const SoftmaxOptions& options, const DeviceTile& tile,
                        DeviceMatrix<const Product> products, DeviceMatrix<float> partial) {
   PFC_CHECK(tile.inverse_norms.size == products.rows && tile.class_of.size == products.cols &&
             partial.rows == chunks_of(products.rows) && partial.cols == products.cols);
-  PFC_CHECK(products.stride % kSamplesOfLane == 0 &&
+  PFC_CHECK(products.stride % kSamplesOfLane == 0 && allows_vectors(products.address, products.stride) &&
             (tile.shifts.size == 0 || tile.shifts.size == products.cols));
   return {.options = options,
           .inverse_norms = tile.inverse_norms.address,
@@ -210,7 +210,7 @@ void exp_sums(const SoftmaxOptions& options, const DeviceTile& tile, DeviceMatri
               DeviceMatrix<Value> values, DeviceMatrix<float> partial_sums, Stream& stream) {
   Arguments arguments = arguments_of(options, tile, products, partial_sums);
   PFC_CHECK(values.rows == products.rows && values.cols == products.cols &&
-            values.stride % kSamplesOfLane == 0);
+            values.stride % kSamplesOfLane == 0 && allows_vectors(values.address, values.stride));
   arguments.value_stride = values.stride;
   launch("exp_sums", exp_sums_of_chunk<Product, Value>, grid_of(arguments), kWarps * kWarp, 0, stream,
          arguments, products.address, values.address, partial_sums.address);

@@ -49,4 +49,26 @@ void optimizer_step(const OptimizerOptions& options, double learning_rate, int64
   }
 }
 
+namespace reference {
+
+void optimizer_step(const OptimizerOptions& options, double learning_rate, int64_t t, const double* g,
+                    double* w, double* m, double* v, int64_t n) {
+  const auto steps = static_cast<double>(t);
+  const double momentum = options.momentum, decay = options.weight_decay;
+  const double beta1 = options.beta1, beta2 = options.beta2;
+  for (int64_t i = 0; i < n; ++i) {
+    if (options.kind == OptimizerOptions::Kind::kSgd) {
+      m[i] = momentum * m[i] + g[i] + decay * w[i];
+      w[i] -= learning_rate * m[i];
+      continue;
+    }
+    m[i] = beta1 * m[i] + (1 - beta1) * g[i];
+    v[i] = beta2 * v[i] + (1 - beta2) * g[i] * g[i];
+    const double hat_m = m[i] / (1 - std::pow(beta1, steps)), hat_v = v[i] / (1 - std::pow(beta2, steps));
+    w[i] -= learning_rate * (hat_m / (std::sqrt(hat_v) + options.epsilon) + decay * w[i]);
+  }
+}
+
+}  // namespace reference
+
 }  // namespace partialfc

@@ -28,4 +28,9 @@ struct OptimizerOptions {
 void optimizer_step(const OptimizerOptions& options, double learning_rate, int64_t t, const float* g,
                     float* w, float* m, float* v, int64_t n);
 
+namespace reference {
+void optimizer_step(const OptimizerOptions& options, double learning_rate, int64_t t, const double* g,
+                    double* w, double* m, double* v, int64_t n);
+}  // namespace reference
+
 }  // namespace partialfc

@@ -2,6 +2,9 @@
 
 #include "partialfc/device/block.h"
 #include "partialfc/kernels/device_products.h"
+#if defined(__CUDACC__)
+#include "partialfc/kernels/cublas_products.h"
+#endif
 
 namespace partialfc {
 
@@ -71,5 +74,16 @@ std::unique_ptr<DeviceProducts<T>> make_plain_products() {
 }
 template std::unique_ptr<DeviceProducts<float>> make_plain_products();
 template std::unique_ptr<DeviceProducts<BFloat16>> make_plain_products();
+
+template <class T>
+std::unique_ptr<DeviceProducts<T>> make_device_products([[maybe_unused]] bool tf32) {
+#if defined(__CUDACC__)
+  return make_cublas_products<T>(cublas_library(), tf32);
+#else
+  return make_plain_products<T>();
+#endif
+}
+template std::unique_ptr<DeviceProducts<float>> make_device_products(bool);
+template std::unique_ptr<DeviceProducts<BFloat16>> make_device_products(bool);
 
 }  // namespace partialfc

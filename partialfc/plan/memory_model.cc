@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <ranges>
 
+#include "partialfc/base/error.h"
 #include "partialfc/checkpoint/center_snapshot.h"
 #include "partialfc/checkpoint/piece_queue.h"
 #include "partialfc/head/tile_arithmetic.h"
+#include "partialfc/head/visits.h"
 #include "partialfc/models/activation_memory.h"
 
 namespace partialfc {
@@ -31,13 +34,14 @@ int64_t features(const TrainingShape& shape) {
   const int64_t operand = shape.head_precision == Precision::kFloat32 ? kFloat : int64_t{sizeof(BFloat16)};
   const int64_t matrices =
       2 * samples * dim * kFloat + operand * (dim * padded_stride(samples) + samples * padded_stride(dim));
-  const int64_t messages = padded * (dim + 2) * kFloat + (shape.ranks > 1 ? padded * dim * kFloat : 0);
+  const int64_t messages =
+      padded * message_width(dim) * kFloat + (shape.ranks > 1 ? padded * dim * kFloat : 0);
   return matrices + messages;
 }
 
 // Pieces of the file that wait, one that is made and one that is written; slots, positions and addresses of the rows.
-// Where training goes on meanwhile: rows that change before their piece, one a step for K steps, has been copied: at step
-// k with probability ρ(1 − ρ)^(k−1) · (1 − k/K), ρ the share of active rows.
+// Where training goes on meanwhile: rows that change before their piece, one after each of K steps, has been copied: in
+// step k with probability ρ(1 − ρ)^(k−1) · (1 − (k − 1)/K), ρ the share of active rows.
 int64_t saving(const TrainingShape& shape) {
   const int64_t row = shape.record().bytes(), rows = shape.rank_classes();
   int64_t piece_rows = std::max(int64_t{1}, SnapshotPace{}.least_bytes / row);
@@ -50,8 +54,8 @@ int64_t saving(const TrainingShape& shape) {
   const double steps = std::ceil(static_cast<double>(rows) / static_cast<double>(piece_rows));
   const double rate = static_cast<double>(shape.rank_active()) / static_cast<double>(rows);
   double share = 0, unchanged = 1;
-  for (double k = 1; k < steps && unchanged > 1e-6; ++k, unchanged *= 1 - rate)
-    share += rate * unchanged * (1 - k / steps);
+  for (double k = 1; k <= steps && unchanged > 1e-6; ++k, unchanged *= 1 - rate)
+    share += rate * unchanged * (1 - (k - 1) / steps);
   return static_cast<int64_t>(share * static_cast<double>(rows)) * row + pieces + lists;
 }
 
@@ -95,6 +99,23 @@ int64_t total_bytes(const std::vector<MemoryItem>& items) {
   int64_t sum = 0;
   for (const MemoryItem& item : items) sum += item.bytes;
   return sum;
+}
+
+int64_t bytes_of(const std::vector<MemoryItem>& items, const std::string& name) {
+  const auto item = std::ranges::find(items, name, &MemoryItem::name);
+  PFC_CHECK(item != items.end(), "no item {}", name);
+  return item->bytes;
+}
+
+int64_t fewest_micro_batches(TrainingShape shape, const Machine& machine) {
+  const auto allowed = static_cast<int64_t>(0.9 * static_cast<double>(machine.memory_bytes));
+  const int64_t most = std::max<int64_t>(1, shape.global_batch / shape.ranks / 2);
+  const auto takes_more = [&](int64_t parts) {
+    shape.micro_batches = parts;
+    return total_bytes(training_memory(shape, machine)) > allowed;
+  };
+  const auto fewer = std::views::iota(int64_t{1}, most);
+  return 1 + std::ranges::distance(fewer.begin(), std::ranges::partition_point(fewer, takes_more));
 }
 
 }  // namespace partialfc

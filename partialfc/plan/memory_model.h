@@ -31,5 +31,10 @@ std::vector<MemoryItem> head_memory(const TrainingShape& shape);
 std::vector<MemoryItem> training_memory(const TrainingShape& shape, const Machine& machine);
 
 int64_t total_bytes(const std::vector<MemoryItem>& items);
+int64_t bytes_of(const std::vector<MemoryItem>& items, const std::string& name);
+
+// The fewest parts of a rank's batch with which a run takes at most nine tenths of machine.memory_bytes, as runs are within
+// a tenth of the model; where no number does, the most there are, of two images each.
+int64_t fewest_micro_batches(TrainingShape shape, const Machine& machine);
 
 }  // namespace partialfc

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "partialfc/head/tile_arithmetic.h"
+#include "partialfc/head/visits.h"
 
 namespace partialfc {
 
@@ -77,7 +78,7 @@ StepPlan plan_step(const TrainingShape& shape, const Machine& machine, int64_t b
     return flops / machine.head_flops + bytes / machine.memory_bandwidth;
   };
 
-  const int64_t gathered = shape.rank_batch() * (shape.dim() + 2) * kFloat,
+  const int64_t gathered = shape.rank_batch() * message_width(shape.dim()) * kFloat,
                 sums = (2 * shape.global_batch + 1) * kFloat,
                 scattered = shape.rank_batch() * shape.dim() * kFloat;
   const CollectiveCost gather = all_gather_cost(net, ranks, gathered),

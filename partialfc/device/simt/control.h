@@ -22,6 +22,14 @@ void set_seed(uint64_t seed);
 // Devices that there are: `count`, of so much memory each. None of today's may be in use any more.
 void set_devices(int count, int64_t bytes_each = int64_t{8} << 30);
 
+// What the program has asked of its devices so far.
+struct Counts {
+  int64_t queued = 0;       // kernels, copies, fills and what enqueue() queued
+  int64_t waits = 0;        // of the host, for a stream or an event
+  int64_t allocations = 0;  // of a device's memory and of pinned memory
+};
+Counts counts();
+
 // Queues work of another kind in a stream: what stands in for a library that works on a device. It is called when its turn
 // comes, with the device's memory in reach, and again for as long as it returns false: not yet. What it throws fails the
 // stream's device, as a kernel's failure does. It must not call the runtime.

@@ -49,6 +49,7 @@ void Machine::push(CUstream_st& stream, Work work) {
     if (work.mark != nullptr) work.mark->done = true;
     return;
   }
+  if (work.run) ++counts.queued;
   stream.queue.push_back(std::move(work));
   if (seed != 1) return;
   while (advance(stream)) {
@@ -175,6 +176,12 @@ void set_devices(int count, int64_t bytes_each) {
               device->memory.bytes() - device->memory.free_bytes());
   machine.devices.clear();
   for (int i = 0; i < count; ++i) machine.devices.push_back(std::make_unique<Device>(i, bytes_each));
+}
+
+Counts counts() {
+  Machine& machine = Machine::get();
+  const std::lock_guard turn(machine.turn);
+  return machine.counts;
 }
 
 void enqueue(runtime::StreamHandle stream, const std::string& name, std::function<bool()> work) {

@@ -15,6 +15,7 @@
 
 #include "partialfc/device/runtime.h"
 #include "partialfc/device/simt/block.h"
+#include "partialfc/device/simt/control.h"
 #include "partialfc/device/simt/memory.h"
 
 namespace partialfc::simt {
@@ -49,6 +50,7 @@ class Machine {
 
   std::mutex turn;  // holds whoever uses what follows
   std::vector<std::unique_ptr<Device>> devices;
+  Counts counts;
   uint64_t seed = 0;
   Order order{0};
 

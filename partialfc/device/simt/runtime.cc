@@ -62,6 +62,7 @@ void* allocate(int64_t bytes) {
   PFC_CHECK(bytes > 0, "{}", bytes);
   const Turn turn(machine().turn);
   Device& device = machine().device(used_ordinal);
+  ++machine().counts.allocations;
   void* const memory = device.memory.allocate(bytes);
   if (memory == nullptr)
     fail("no {} bytes on simulated device {}: {} of {} bytes are free", bytes, device.ordinal,
@@ -80,6 +81,8 @@ void release(void* memory) noexcept {
 
 void* allocate_pinned(int64_t bytes) {
   PFC_CHECK(bytes > 0, "{}", bytes);
+  const Turn turn(machine().turn);
+  ++machine().counts.allocations;
   void* const memory = std::malloc(static_cast<size_t>(bytes));
   if (memory == nullptr) fail("no {} bytes of host memory", bytes);
   return std::memset(memory, 0xff, static_cast<size_t>(bytes));
@@ -108,6 +111,7 @@ void destroy_stream(StreamHandle stream) noexcept {
 
 void synchronize(StreamHandle stream) {
   Turn turn(machine().turn);
+  ++machine().counts.waits;
   machine().work_until(turn, *stream, [&] { return stream->queue.empty(); });
 }
 
@@ -134,6 +138,7 @@ void wait(StreamHandle stream, EventHandle event) {
 
 void synchronize(EventHandle event) {
   Turn turn(machine().turn);
+  ++machine().counts.waits;
   const auto mark = event->mark;
   if (mark != nullptr && !mark->done) machine().work_until(turn, *mark->stream, [&] { return mark->done; });
 }

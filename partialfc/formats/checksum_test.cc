@@ -1,4 +1,4 @@
-#include "partialfc/checkpoint/checksum.h"
+#include "partialfc/formats/checksum.h"
 
 #include <gtest/gtest.h>
 

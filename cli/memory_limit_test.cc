@@ -1,0 +1,77 @@
+// A run under a limit on memory: what training, check and plan say of it is one figure, and the run takes no more.
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "cli/control_group.h"
+#include "cli/program_fixture.h"
+
+namespace partialfc {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr int64_t kLimit = int64_t{768} << 20;
+
+class MemoryLimit : public ProgramTest {
+ protected:
+  // Centers that are saved on the way, and images of which a batch takes more than is left.
+  MemoryLimit() {
+    write_file_atomically(folder_ / "r.toml", R"(
+data = { source = "synthetic", classes = 60000, height = 112, width = 112 }
+backbone = { name = "small", embedding = 256, width = 8 }
+train = { steps = 18, global_batch = 96, precision = "fp32", micro_batches = 0 }
+checkpoint = { every = 16 }
+)");
+  }
+
+  // Where no control group can be made, what it would tell has to be given.
+  ChildResult run_limited(std::vector<std::string> arguments, const std::string& instead) {
+    if (!group_) arguments.push_back(instead);
+    const std::vector<std::string> all = command(arguments);
+    return ChildProcess(group_ ? group_->enter(all) : all, {.folder = folder_.path()})
+        .wait(std::chrono::seconds(250));
+  }
+
+  const std::unique_ptr<ControlGroup> group_ = ControlGroup::with_memory(kLimit);
+};
+
+// The figure of check, which chooses parts too; without a group there is nothing to tell it of a limit.
+TEST_F(MemoryLimit, CheckAndPlanSayTheSame) {
+  const auto said_by = [&](const char* subcommand) {
+    return nlohmann::json::parse(
+        run_limited({subcommand, "r.toml", "--json"}, "--train.micro_batches=1").out);
+  };
+  const auto plan = said_by("plan"), check = said_by("check");
+  const double planned = plan["memory"]["total_bytes"];
+  for (const auto& line : check["checks"])
+    if (line["name"] == "memory" && line["section"].get<std::string>().starts_with("recipe")) {
+      // What is resident before training differs a little from process to process.
+      EXPECT_NEAR(line["figures"]["rank"].get<double>() / planned, 1, 0.05) << line;
+      return;
+    }
+  ADD_FAILURE() << check;
+}
+
+TEST_F(MemoryLimit, ARunThatSavesOnTheWayTakesWhatThePlanSays) {
+  const ChildResult planned = run_limited({"plan", "r.toml", "--threads=2", "--json"}, "--memory=0.75");
+  expect_done(planned);
+  const auto plan = nlohmann::json::parse(planned.out);
+  const double total = plan["memory"]["total_bytes"];
+  const int64_t parts = plan["shape"]["micro_batches"];
+  EXPECT_GT(parts, 1);
+  EXPECT_LT(total, kLimit);
+
+  const ChildResult trained = run_limited({"train", "r.toml", "-o", "run", "--threads=2"},
+                                          fmt::format("--train.micro_batches={}", parts));
+  expect_done(trained);
+  EXPECT_THAT(trained.err, HasSubstr(fmt::format(" in {} micro-batches", parts)));
+  const auto taken = static_cast<double>(trained.peak_memory);
+  std::printf("%s: planned %.0f MB in %d parts, taken %.0f MB, %.2f\n",
+              group_ ? "in a control group of 768 MiB" : "without a control group", total / 1e6,
+              static_cast<int>(parts), taken / 1e6, total / taken);
+  EXPECT_LT(taken, kLimit);
+  EXPECT_NEAR(total / taken, 1, 0.1);
+}
+
+}  // namespace
+}  // namespace partialfc

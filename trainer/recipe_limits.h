@@ -1,0 +1,24 @@
+// What a field of a recipe may hold. Limits of numbers are inclusive; of strings, the allowed values. What is per_host, and
+// what is a path, may differ between the ranks of a run.
+#pragma once
+
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace partialfc {
+
+constexpr double kUnbounded = 1e15;  // counts have this for a limit, which is none
+
+struct Limits {
+  double low = -std::numeric_limits<double>::infinity();
+  double high = std::numeric_limits<double>::infinity();
+  std::vector<std::string> choices;
+  bool is_path = false;
+  bool per_host = false;
+};
+
+inline Limits one_of(std::vector<std::string> choices) { return {.choices = std::move(choices)}; }
+
+}  // namespace partialfc
