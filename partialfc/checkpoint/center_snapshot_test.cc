@@ -47,7 +47,8 @@ class Head {
   }
   // What update() does with the rows in these slots, of which it tells in any order.
   void change(RowObserver& observer, std::vector<int64_t> slots) {
-    for (size_t i = slots.size(); i > 1; --i) std::swap(slots[i - 1], slots[random_.below(std::ssize(slots))]);
+    for (size_t i = slots.size(); i > 1; --i)
+      std::swap(slots[i - 1], slots[random_.below(std::ssize(slots))]);
     observer.before_change(slots);
     std::vector<std::byte> records(slots.size() * store().layout().bytes());
     for (std::byte& byte : records) byte = static_cast<std::byte>(random_.below(128));
