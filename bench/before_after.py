@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What a change brought: the step of the head as commits of this repository have it, run in turn on one machine.
 
-    bench/before_after.py COMMIT COMMIT ... [--batch 128] [--classes 100000] [--rounds 5]
+    bench/before_after.py COMMIT COMMIT ... [--batch 128] [--classes 100000] [--precision bf16]
 
 Builds the library of each commit in a folder of its own (--folder, kept for the next time), links bench/head_steps with
 it, runs all of them in turn, round by round, and prints medians over the rounds.
@@ -50,6 +50,7 @@ def main():
     parser.add_argument("--classes", type=int, default=100000, help="C, all of them active [100000]")
     parser.add_argument("--batch", type=int, default=128, help="N [128]")
     parser.add_argument("--steps", type=int, default=7, help="of each round [7]")
+    parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--folder", default=os.path.join(ROOT, "build", "before_after"))
     arguments = parser.parse_args()
@@ -59,7 +60,8 @@ def main():
     environment = dict(os.environ, OPENBLAS_NUM_THREADS="1")  # where a commit still used it: the threads are the head's
     for _ in range(arguments.rounds):
         for commit, program in programs.items():
-            out = run(program, str(arguments.classes), str(arguments.batch), str(arguments.steps), env=environment)
+            out = run(program, str(arguments.classes), str(arguments.batch), str(arguments.steps), arguments.precision,
+                      env=environment)
             times[commit].append([float(word) for word in out.split()])
 
     print(f"{'commit':<10}{'forward s':>11}{'update s':>11}{'step s':>11}{'of the first':>14}")

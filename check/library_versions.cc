@@ -3,8 +3,7 @@
 #include <cblas.h>
 #include <fmt/format.h>
 
-#include <oneapi/dnnl/dnnl.hpp>
-
+#include "measure/onednn.h"
 #include "partialfc/base/error.h"
 #include "partialfc/comm/mpi.h"
 #include "partialfc/launch/child_process.h"
@@ -21,33 +20,12 @@ void check_version(CheckList& list, const std::string& name, const std::string& 
   list.ok(name, found.starts_with(built) ? found : fmt::format("{}, built with {}", found, built));
 }
 
-std::string onednn_instruction_set() {
-  using dnnl::cpu_isa;
-  switch (dnnl::get_effective_cpu_isa()) {
-    case cpu_isa::sse41:
-      return "SSE4.1";
-    case cpu_isa::avx:
-      return "AVX";
-    case cpu_isa::avx2:
-      return "AVX2";
-    case cpu_isa::avx512_core:
-      return "AVX-512";
-    case cpu_isa::avx512_core_vnni:
-      return "AVX-512 VNNI";
-    case cpu_isa::avx512_core_bf16:
-      return "AVX-512 BF16";
-    case cpu_isa::avx512_core_amx:
-      return "AMX";
-    default:
-      return fmt::format("instruction set {}", static_cast<int>(dnnl::get_effective_cpu_isa()));
-  }
-}
-
 void check_blas_versions(CheckList& list) {
   const dnnl_version_t* dnnl = dnnl_version();
-  check_version(
-      list, "oneDNN", fmt::format("{}.{}.{}", DNNL_VERSION_MAJOR, DNNL_VERSION_MINOR, DNNL_VERSION_PATCH),
-      fmt::format("{}.{}.{}, runs with {}", dnnl->major, dnnl->minor, dnnl->patch, onednn_instruction_set()));
+  check_version(list, "oneDNN",
+                fmt::format("{}.{}.{}", DNNL_VERSION_MAJOR, DNNL_VERSION_MINOR, DNNL_VERSION_PATCH),
+                fmt::format("{}.{}.{}, runs with {}", dnnl->major, dnnl->minor, dnnl->patch,
+                            instruction_set_name(dnnl::get_effective_cpu_isa())));
   // "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH …"
   const std::string config = openblas_get_config(), built = OPENBLAS_VERSION;
   const auto second_word = [](const std::string& text) {

@@ -73,6 +73,7 @@ ChildResult run_ranks_on(const NetworkCheck& network, std::chrono::seconds longe
       .as_root = ::geteuid() == 0,
       .command = {network.program, "check", fmt::format("--as-rank={}", patience_of_measurement(ranks))}};
   for (Host& host : options.hosts) host.slots = network.hosts.size() == 1 ? 2 : 1;
+  options.hosts = named_as_here(options.hosts);
   return ChildProcess(mpirun_command(options), {}).wait(longest);
 }
 

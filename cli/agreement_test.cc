@@ -15,11 +15,9 @@ class Agreement : public Mpirun {
   // One rank trains r.toml into run, another one `recipe` into `output`, as a host would that holds other files.
   ChildResult train_beside(const std::string& recipe, const std::vector<std::string>& more_of_second = {},
                            const std::string& output = "run") {
-    std::vector<std::string> all = {
-        "-np", "1", PARTIALFC_PROGRAM, "train", "r.toml", "-o", "run",  "--threads=1", ":",
-        "-np", "1", PARTIALFC_PROGRAM, "train", recipe,   "-o", output, "--threads=1"};
-    all.insert(all.end(), more_of_second.begin(), more_of_second.end());
-    return run_all(mpirun(all));
+    std::vector<std::string> second = command({"train", recipe, "-o", output, "--threads=1"});
+    second.insert(second.end(), more_of_second.begin(), more_of_second.end());
+    return run_all(mpirun_two(command({"train", "r.toml", "-o", "run", "--threads=1"}), second));
   }
   // b.toml: r.toml with the first `from` replaced.
   void write_changed_recipe(const std::string& from, const std::string& to) {

@@ -100,13 +100,15 @@ int launch(const LaunchArguments& arguments, const Launched& launched) {
                         .command = launched.words};
   if (arguments.max_restarts > 0)
     options.environment.push_back(fmt::format("{}={}", kLaunchVariable, new_launch_id()));
-  const std::vector<std::string> command = mpirun_command(options);
+  std::vector<std::string> command = mpirun_command(options);  // throws before any contact
   if (arguments.dry_run) {
     fmt::print("{}\n", shell_line(command));
     return kDone;
   }
   check_other_hosts(options, launched, arguments.verbose);
   if (launched.is_ours && options.hosts.size() > 1) check_links(options, arguments.verbose);
+  options.hosts = named_as_here(options.hosts);
+  command = mpirun_command(options);
   if (arguments.verbose) fmt::print(stderr, "launch: {}\n", shell_line(command));
   if (arguments.max_restarts == 0) become_program(command, "install Open MPI (Debian: openmpi-bin)");
   return restart_after_failures(command, arguments.max_restarts);

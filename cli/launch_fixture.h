@@ -16,6 +16,14 @@ class Launch : public ProgramTest {
   }
 };
 
+// Whether `output` has the line as mpirun labels it: Open MPI 5 puts a blank behind the label.
+inline bool is_labelled(const std::string& output, int rank, const std::string& stream,
+                        const std::string& line) {
+  const std::string label = fmt::format("[1,{}]<{}>:", rank, stream);
+  return output.find(label + line + "\n") != std::string::npos ||
+         output.find(label + " " + line + "\n") != std::string::npos;
+}
+
 inline std::vector<std::string> operator+(std::vector<std::string> a, const std::vector<std::string>& b) {
   a.insert(a.end(), b.begin(), b.end());
   return a;

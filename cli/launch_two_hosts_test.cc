@@ -92,11 +92,12 @@ TEST_F(LaunchOnTwoHosts, ArgumentsVariablesAndTheInterfaceReachBoth) {
   expect_done(result);
   for (const int rank : {0, 1})
     EXPECT_THAT(result.out, testing::ContainsRegex(
-                                fmt::format("\\[1,{}\\]<stdout>:pfc-[0-9]+-{}\\|{}\\|a;'b' \\$HOME\\|it's "
+                                fmt::format("\\[1,{}\\]<stdout>: ?pfc-[0-9]+-{}\\|{}\\|a;'b' \\$HOME\\|it's "
                                             "\"x\"\\|\\$\\(y\\)\\|\\|\n",
                                             rank, rank + 1, fs::canonical(folder_.path()).string())));
+  // Not at once: Open MPI 5.0.7 may then wait for ever.
   EXPECT_EQ(launch_from(hosts, {"-np", "2", "-H", both_, "sh", "-c",
-                                "[ $OMPI_COMM_WORLD_RANK = 0 ] || exit 9; sleep 30"})
+                                "[ $OMPI_COMM_WORLD_RANK = 0 ] || { sleep 3; exit 9; }; sleep 30"})
                 .exit_code,
             9);
 }
@@ -138,7 +139,7 @@ TEST_F(LaunchOnTwoHosts, SshThatCannotLogInIsToldByItsReason) {
 TEST_F(LaunchOnTwoHosts, ANetworkThatMpiCannotUse) {
   TwoHosts hosts(folder_ / "hosts");
   expect_refusal(hosts, {"--network-interface", "none0"},
-                 both_ + ": mpirun with a rank on each ends with exit code 1: ");
+                 both_ + ": mpirun with a rank on each ends with exit code ");  // 1; of Open MPI 5: 213
 }
 
 TEST_F(LaunchOnTwoHosts, AHostThatAsksForAPassword) {

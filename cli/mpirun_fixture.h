@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "cli/program_fixture.h"
+#include "partialfc/launch/shell_quote.h"
 
 namespace partialfc {
 
@@ -23,6 +24,13 @@ class Mpirun : public ProgramTest {
     const std::vector<std::string> begin = {"mpirun", "--oversubscribe", "--bind-to", "none"};
     arguments.insert(arguments.begin(), begin.begin(), begin.end());
     return arguments;
+  }
+  // Two ranks, of which each runs a command of its own. mpirun has a colon for that, on which 5.0.7 crashes.
+  static std::vector<std::string> mpirun_two(const std::vector<std::string>& first,
+                                             const std::vector<std::string>& second) {
+    return mpirun({"-np", "2", "sh", "-c",
+                   fmt::format("[ $OMPI_COMM_WORLD_RANK != 0 ] || exec {}; exec {}", shell_line(first),
+                               shell_line(second))});
   }
   static std::vector<std::string> train_on(int ranks, const std::vector<std::string>& more = {}) {
     std::vector<std::string> all = {"-np", std::to_string(ranks), PARTIALFC_PROGRAM, "train", "r.toml", "-o",

@@ -83,12 +83,9 @@ TEST_F(Mpirun, ASlowRankTakesTheSameStepsAndIsNamed) {
   const std::vector<std::string> changes = {"--train.steps=12", "--data.shuffle=false", "--augment.mirror=0"};
   std::vector<std::string> rank = {"env", PARTIALFC_PROGRAM, "train", "r.toml", "-o", "run", "--threads=1"};
   rank.insert(rank.end(), changes.begin(), changes.end());
-  std::vector<std::string> both = {"-np", "1"};
-  both.insert(both.end(), rank.begin(), rank.end());
-  both.insert(both.end(), {":", "-np", "1"});
-  rank.insert(rank.begin() + 1, "LD_PRELOAD=" PARTIALFC_SLOW_RANK);
-  both.insert(both.end(), rank.begin(), rank.end());
-  const ChildResult result = run_all(mpirun(both));
+  std::vector<std::string> late = rank;
+  late.insert(late.begin() + 1, "LD_PRELOAD=" PARTIALFC_SLOW_RANK);
+  const ChildResult result = run_all(mpirun_two(rank, late));
   expect_done(result);
   EXPECT_THAT(result.err, HasSubstr("; rank 1 is the slowest: without it a step could be "));
   const std::vector<double> together = losses();
@@ -117,13 +114,10 @@ TEST_F(Mpirun, AStoppedRankIsLostWithinItsHeartbeat) {
 
 TEST_F(Mpirun, AnErrorOfOneRankEndsAllWithinSecondsWithItsReasonOnce) {
   write_images(draw_classes(20, 6), 20);
-  const std::vector<std::string> good = {"-np", "1",   PARTIALFC_PROGRAM, "train", "r.toml",
-                                         "-o",  "run", "--threads=1"};
-  std::vector<std::string> all = good;
-  all.push_back(":");
-  all.insert(all.end(), good.begin(), good.end());
-  all.push_back("--data.path=none.rec");
-  const ChildResult result = run_all(mpirun(all));
+  const std::vector<std::string> good = command({"train", "r.toml", "-o", "run", "--threads=1"});
+  std::vector<std::string> wrong = good;
+  wrong.push_back("--data.path=none.rec");
+  const ChildResult result = run_all(mpirun_two(good, wrong));
   expect_failure(result, kFailed,
                  {"rank 1: ", "none.rec: cannot open"});  // else run_all() kills it, with another code
 }

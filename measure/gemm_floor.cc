@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <chrono>
 #include <limits>
-#include <oneapi/dnnl/dnnl.hpp>
 #include <thread>
 
+#include "measure/onednn.h"
 #include "partialfc/base/matrix.h"
 #include "partialfc/base/parallel.h"
 
@@ -42,7 +42,7 @@ class DnnlProduct {
     };
     const Memory::desc a_desc({m, k}, type, tag(transpose_a)), b_desc({k, n}, type, tag(transpose_b)),
         c_desc({m, n}, Memory::data_type::f32, tag(false));
-    matmul_ = dnnl::matmul({{a_desc, b_desc, c_desc}, engine_});
+    matmul_ = make_matmul(engine_, a_desc, b_desc, c_desc);
     arguments_ = {{DNNL_ARG_SRC, Memory(a_desc, engine_, a)},
                   {DNNL_ARG_WEIGHTS, Memory(b_desc, engine_, b)},
                   {DNNL_ARG_DST, Memory(c_desc, engine_, c)}};

@@ -1,9 +1,10 @@
-// Seconds of a step of the head, with what every version of the library has: head_steps CLASSES BATCH STEPS.
+// Seconds of a step of the head, with what every version of the library has: head_steps CLASSES BATCH STEPS fp32|bf16.
 // All classes are active in each step (D = 512, two threads); prints the medians of forward and update.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <string_view>
 #include <vector>
 
 #include "partialfc/partialfc.h"
@@ -20,7 +21,7 @@ double median(std::vector<double> values) {
 }  // namespace
 
 int main(int count, char** arguments) {
-  if (count != 4) return std::fprintf(stderr, "head_steps CLASSES BATCH STEPS\n"), 2;
+  if (count != 5) return std::fprintf(stderr, "head_steps CLASSES BATCH STEPS fp32|bf16\n"), 2;
   const int64_t classes = std::atoll(arguments[1]), batch = std::atoll(arguments[2]),
                 steps = std::atoll(arguments[3]);
   constexpr int64_t kDim = 512, kWarmUp = 2;
@@ -30,7 +31,10 @@ int main(int count, char** arguments) {
     options.num_classes = classes;
     options.dim = kDim;
     options.max_batch = batch;
-    options.margin.name = MarginName::kCosFace;
+    options.precision = std::string_view(arguments[4]) == "bf16" ? Precision::kBFloat16 : Precision::kFloat32;
+    options.margin.m1 = 1;
+    options.margin.m2 = 0;
+    options.margin.m3 = 0.4f;  // CosFace, said so that every version understands it
     PartialFC head(options, comm, team);
     Matrix<float> features(batch, kDim), gradients(batch, kDim);
     std::vector<int64_t> labels(batch);

@@ -27,6 +27,8 @@ double rounding_of() {
   return std::is_same_v<T, float> ? 0 : 0x1.0p-8;
 }
 
+constexpr int64_t kClasses = int64_t{1} << 40;
+
 // Some labels past 32 bits, some −1; as float32 their words are large, or no numbers.
 std::vector<int64_t> some_labels(int64_t rows) {
   std::vector<int64_t> labels;
@@ -38,9 +40,11 @@ std::vector<int64_t> some_labels(int64_t rows) {
 Matrix<float> pack(const Matrix<float>& features, const std::vector<int64_t>& labels, int64_t rows) {
   const TestMatrix<float> x(features, features.cols() + 3, 1), message(rows, features.cols() + 2);
   const TestMatrix<int64_t> y(labels);
+  const TestMatrix<int32_t> bad_row(std::vector<int32_t>{0});
   Stream stream;
-  pack_batch(x.view(), y.span(), message.view(), stream);
+  pack_batch(x.view(), y.span(), kClasses, message.view(), bad_row.span(), stream);
   stream.synchronize();
+  EXPECT_EQ(bad_row.values()[0], 0);
   return message.read();
 }
 
@@ -103,6 +107,23 @@ TYPED_TEST(DeviceBatchTest, ThroughAMessageAndNormalised) {
       EXPECT_EQ(got.sample_count, kSamplesBefore + count);
       EXPECT_EQ(got.not_finite, 0);
     }
+}
+
+// The last bad row is told, and each is packed as one that takes no part.
+TYPED_TEST(DeviceBatchTest, ALabelOfNoClassIsTold) {
+  const Matrix<float> x = random_matrix<float>(9, 5, 1);
+  for (const int64_t bad : {int64_t{-2}, int64_t{100}, int64_t{1} << 40}) {
+    const TestMatrix<float> features(x), message(9, 7);
+    const TestMatrix<int64_t> labels({99, 0, bad, 5, -1, bad, 7, 8, 0});
+    const TestMatrix<int32_t> bad_row(std::vector<int32_t>{0});
+    Stream stream;
+    pack_batch(features.view(), labels.span(), 100, message.view(), bad_row.span(), stream);
+    stream.synchronize();
+    EXPECT_EQ(bad_row.values()[0], 6);
+    const Unpacked<TypeParam> got = unpack<TypeParam>(message.read(), 16);
+    EXPECT_EQ(std::vector<int64_t>(got.labels.begin(), got.labels.begin() + 9),
+              (std::vector<int64_t>{99, 0, -1, 5, -1, -1, 7, 8, 0}));
+  }
 }
 
 TYPED_TEST(DeviceBatchTest, AFeatureThatIsNoNumberIsTold) {

@@ -159,6 +159,15 @@ std::vector<std::string> other_hosts(const std::vector<Host>& hosts) {
   return others;
 }
 
+std::vector<Host> named_as_here(const std::vector<Host>& hosts) {
+  std::vector<Host> named;
+  for (Host host : hosts) {
+    if (host.name != "localhost" && is_this_host(host.name)) host.name = host_name();
+    add(named, host);
+  }
+  return named;
+}
+
 bool is_this_host(const std::string& name) {
   const std::string own = host_name();
   if (name == "localhost" || name == own || name == own.substr(0, own.find('.')) || name.starts_with("127."))

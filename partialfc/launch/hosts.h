@@ -36,6 +36,10 @@ std::string host_list(const std::vector<Host>& hosts);
 // Names of those that are not this machine.
 std::vector<std::string> other_hosts(const std::vector<Host>& hosts);
 
+// As mpirun is to be told: this machine by its own name, whatever address or name it was given by, for Open MPI 5 knows it
+// by no other (localhost stays).
+std::vector<Host> named_as_here(const std::vector<Host>& hosts);
+
 // Whether the name or address is this machine's: localhost, its host name, an address of one of its interfaces, or a name
 // that resolves to one; the last may ask a name server.
 bool is_this_host(const std::string& name);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "partialfc/base/file.h"
+#include "partialfc/base/host_name.h"
 #include "partialfc/base/test_support.h"
 
 namespace partialfc {
@@ -77,6 +78,9 @@ TEST(Hosts, ThisHost) {
   for (const std::string& own :
        {std::string("localhost"), std::string("127.0.0.1"), std::string("127.0.1.1"), std::string(name)})
     EXPECT_TRUE(is_this_host(own)) << own;
+  // mpirun is told its name, and the slots of all that it was given by.
+  EXPECT_EQ(named_as_here({{"192.0.2.1", 2}, {"127.0.0.1", 1}, {host_name(), 3}, {"localhost", 1}}),
+            (std::vector<Host>{{"192.0.2.1", 2}, {host_name(), 4}, {"localhost", 1}}));
   EXPECT_FALSE(is_this_host("192.0.2.1"));  // kept for documentation: no one's
   EXPECT_FALSE(is_this_host("no-such-host.invalid"));
 }

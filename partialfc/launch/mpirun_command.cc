@@ -33,6 +33,13 @@ void check_interface(const std::string& name) {
                name);
 }
 
+// A rank's output to the folder $0 as well as to mpirun, whose own --output-filename loses it in Open MPI 5.0.7. bash
+// becomes the rank; the two tees outlive a signal to all, for the rank's last words.
+constexpr const char* kKeepOutput =
+    "folder=$0/rank.$OMPI_COMM_WORLD_RANK; mkdir -p \"$folder\" || exit 1; signals='HUP INT TERM USR1 USR2'; "
+    "trap '' $signals; exec > >(exec tee -p \"$folder/stdout\") 2> >(exec tee -p \"$folder/stderr\" >&2); "
+    "trap - $signals; exec \"$@\"";
+
 }  // namespace
 
 std::vector<std::string> ssh_options(int port) {
@@ -65,8 +72,8 @@ std::vector<std::string> mpirun_command(const MpirunOptions& options) {
     add({"--mca", "btl_tcp_if_include", options.network_interface});
     add({"--mca", "oob_tcp_if_include", options.network_interface});
   }
-  if (!options.output_filename.empty()) add({"--output-filename", options.output_filename});
   for (const std::string& variable : options.environment) add({"-x", variable});
+  if (!options.output_filename.empty()) add({"bash", "-c", kKeepOutput, options.output_filename});
   line.insert(line.end(), options.command.begin(), options.command.end());
   return line;
 }

@@ -1,4 +1,4 @@
-// The mpirun command (Open MPI 4) that starts the ranks: what `partialfc launch` becomes.
+// The mpirun command that starts the ranks: what `partialfc launch` becomes. Open MPI 4 and 5 take the same one.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ struct MpirunOptions {
   int ssh_port = 0;
   std::string network_interface;         // names or networks (eth0, 10.1.0.0/16) between commas; empty: any
   std::vector<std::string> environment;  // NAME, of this process's environment, or NAME=VALUE
-  std::string output_filename;           // folder for the output of each rank; empty: none
+  std::string output_filename;  // folder that gets rank.R/stdout and rank.R/stderr of each rank; empty: none
   bool as_root = false;
   std::vector<std::string> command;
 };

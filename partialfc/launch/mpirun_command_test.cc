@@ -3,12 +3,17 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "partialfc/base/file.h"
 #include "partialfc/base/test_support.h"
+#include "partialfc/launch/child_process.h"
 #include "partialfc/launch/shell_quote.h"
 
 namespace partialfc {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 
 TEST(MpirunCommand, WithDefaults) {
@@ -28,7 +33,6 @@ TEST(MpirunCommand, WithEveryOption) {
                                  .ssh_port = 2222,
                                  .network_interface = "eth0,10.1.0.0/16",
                                  .environment = {"PATH", "NAME=a b'c"},
-                                 .output_filename = "logs of mine",
                                  .as_root = true,
                                  .command = {"x", "y z", "-np", "3"}})),
       "mpirun --allow-run-as-root --tag-output -np 12 -H a:8,b:4 --map-by slot --bind-to none --mca btl "
@@ -36,7 +40,41 @@ TEST(MpirunCommand, WithEveryOption) {
       "--mca plm_rsh_args '-o BatchMode=yes -o ConnectTimeout=10 -p 2222' --mca plm_rsh_no_tree_spawn 1 "
       "--mca oob_tcp_keepalive_time 10 --mca oob_tcp_keepalive_intvl 5 --mca oob_tcp_keepalive_probes 2 "
       "--mca btl_tcp_if_include eth0,10.1.0.0/16 --mca oob_tcp_if_include eth0,10.1.0.0/16 "
-      "--output-filename 'logs of mine' -x PATH -x 'NAME=a b'\\''c' x 'y z' -np 3");
+      "-x PATH -x 'NAME=a b'\\''c' x 'y z' -np 3");
+}
+
+// Rank 3 as mpirun would start it, in a group of processes of its own, with all its output in `out`; when all who write
+// to that have ended.
+ChildResult run_rank(const std::string& output_filename, const std::vector<std::string>& command) {
+  const std::vector<std::string> line = mpirun_command({.hosts = {{"a", 1}},
+                                                        .environment = {"OMPI_COMM_WORLD_RANK=3"},
+                                                        .output_filename = output_filename,
+                                                        .command = command});
+  std::vector<std::string> rank = {"bash", "-o",     "pipefail", "-c", "\"$@\" 2>&1 | cat",
+                                   "bash", "setsid", "--wait",   "env"};
+  rank.insert(rank.end(), std::ranges::find(line, "-x") + 1, line.end());
+  return ChildProcess(rank, {}).wait();
+}
+
+TEST(MpirunCommand, OutputIsKeptBesideWhatMpirunGets) {
+  const ScratchFolder folder;
+  const std::string logs = (folder / "logs of mine").string();
+  const ChildResult result =
+      run_rank(logs, {"sh", "-c", "echo \"$1\"; echo \"$2\" >&2; exit 7", "sh", "it's \"x\"", "$(y)"});
+  EXPECT_EQ(result.exit_code, 7);
+  EXPECT_THAT(result.out, AllOf(HasSubstr("it's \"x\"\n"), HasSubstr("$(y)\n")));
+  EXPECT_EQ(read_text_file(logs + "/rank.3/stdout"), "it's \"x\"\n");
+  EXPECT_EQ(read_text_file(logs + "/rank.3/stderr"), "$(y)\n");
+}
+
+TEST(MpirunCommand, WhatARankSaysAfterASignalToAllOfItsGroupIsKept) {
+  const ScratchFolder folder;
+  const std::string logs = (folder / "logs").string();
+  const ChildResult result =
+      run_rank(logs, {"sh", "-c", "trap 'echo saved; exit 75' USR1; echo begun; kill -USR1 0; exit 1"});
+  EXPECT_EQ(result.exit_code, 75);
+  EXPECT_EQ(result.out, "begun\nsaved\n");
+  EXPECT_EQ(read_text_file(logs + "/rank.3/stdout"), result.out);
 }
 
 TEST(MpirunCommand, SlotsHaveToSuffice) {

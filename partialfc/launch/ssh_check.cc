@@ -20,9 +20,11 @@ constexpr int kSshFailed = 255, kKilled = 137;
 constexpr std::chrono::seconds kLongestCheck(60);
 
 // $1 folder, $2 PATH of the ranks, $3 LD_LIBRARY_PATH of the ranks, $4 program, $5 --version or nothing. mpirun's own
-// part there, orted, is found by the PATH that ssh gives; where mpirun was built to look beside itself, by ours.
+// part there (prted, before Open MPI 5 orted) is found by the PATH that ssh gives; where mpirun was built to look beside
+// itself, by ours.
 constexpr const char* kLookAround =
-    "cd \"$1\" || exit 101; PATH=\"$PATH:$2\"; command -v orted >/dev/null || exit 102; PATH=\"$2\"; "
+    "cd \"$1\" || exit 101; PATH=\"$PATH:$2\"; "
+    "command -v prted >/dev/null || command -v orted >/dev/null || exit 102; PATH=\"$2\"; "
     "command -v \"$4\" >/dev/null || exit 103; [ -z \"$5\" ] && exit 0; "
     "[ -z \"$3\" ] || export LD_LIBRARY_PATH=\"$3\"; \"$4\" \"$5\"";
 
@@ -83,7 +85,7 @@ std::string host_failure(const std::string& host, int port, const HostNeeds& nee
                          host, needs.folder);
     case kNoOpenMpi:
       return fmt::format(
-          "{}: orted of Open MPI is not found there: "
+          "{}: neither prted nor orted of Open MPI is found there: "
           "install it (Debian: openmpi-bin), or add it to PATH in ~/.bashrc",
           host);
     case kNoProgram:

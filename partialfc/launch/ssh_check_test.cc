@@ -61,7 +61,7 @@ TEST(HostFailure, OfWhatIsOnTheHost) {
   EXPECT_THAT(failure(0, "partialfc 9.9\n", ""),
               HasSubstr("a: /opt/partialfc is 'partialfc 9.9' there, 'partialfc 1.2.3' here"));
   EXPECT_THAT(failure(101, "", "sh: cd: can't cd\n"), HasSubstr("a: /work dir is not there"));
-  EXPECT_THAT(failure(102, "", ""), HasSubstr("a: orted of Open MPI is not found there"));
+  EXPECT_THAT(failure(102, "", ""), HasSubstr("a: neither prted nor orted of Open MPI is found there"));
   EXPECT_THAT(failure(103, "", ""), HasSubstr("a: /opt/partialfc is not found there"));
   EXPECT_THAT(failure(127, "", "x\nlibtorch.so: cannot open\n"),
               HasSubstr("/opt/partialfc --version ends with exit code 127 there: libtorch.so: cannot open"));
@@ -74,7 +74,7 @@ class ChecksThroughAFakeSsh : public testing::Test {
   ChecksThroughAFakeSsh() : path_before_(::getenv("PATH")) {
     write_script("ssh", "printf '%s\\n' \"$@\" > " + (folder_ / "asked").string() +
                             "\nwhile [ \"$1\" != -- ]; do shift; done; exec sh -c \"$3\"\n");
-    write_script("orted", "");
+    write_script("prted", "");
     write_script("our program", "echo \"partialfc $VERSION $LD_LIBRARY_PATH $*\"");
     ::setenv("PATH", (folder_.path().string() + ":" + path_before_).c_str(), 1);
     ::setenv("VERSION", "7", 1);
@@ -102,6 +102,18 @@ TEST_F(ChecksThroughAFakeSsh, AllIsWell) {
   version.version = "partialfc 7 /lib of mine --version";
   version.library_path = "/lib of mine";
   EXPECT_EQ(check_hosts({"a"}, 0, version), std::vector<std::string>{});
+}
+
+// Open MPI 5 has prted, those before it orted.
+TEST_F(ChecksThroughAFakeSsh, OneOfTheNamesOfOpenMpisPartIsEnough) {
+  std::filesystem::create_symlink("/bin/sh", folder_ / "sh");
+  ::setenv("PATH", folder_.path().c_str(), 1);  // what this machine has installed is not found
+  for (const char* name : {"prted", "orted"}) {
+    write_script(name, "");
+    EXPECT_EQ(check_hosts({"a"}, 0, needs()), std::vector<std::string>{}) << name;
+    std::filesystem::remove(folder_ / name);
+    EXPECT_THAT(check_hosts({"a"}, 0, needs()), testing::ElementsAre(HasSubstr("neither prted nor orted")));
+  }
 }
 
 TEST_F(ChecksThroughAFakeSsh, EachHostIsTold) {
