@@ -24,15 +24,21 @@ constexpr int64_t kRows = 8;
 const VisitsKind kHost{.name = "host",
                        .make = [](const PartialFCOptions& options, const RankShare& share, ThreadTeam& team,
                                   Stream*) { return make_cpu_visits(options, share, team); }};
+template <int64_t kFrameBytes>
+std::unique_ptr<Visits> make_on_device(const PartialFCOptions& options, const RankShare& share, ThreadTeam&,
+                                       Stream* stream) {
+  return make_device_visits(
+      options, share,
+      {.stream = stream, .messages_on_device = true, .tile_classes = 64, .frame_bytes = kFrameBytes});
+}
+std::unique_ptr<Communicator> device_channel(Communicator& comm, Stream& stream) {
+  return open_device_channel(comm, "head", stream);
+}
 const VisitsKind kDevice{
-    .name = "device",
-    .make =
-        [](const PartialFCOptions& options, const RankShare& share, ThreadTeam&, Stream* stream) {
-          return make_device_visits(options, share,
-                                    {.stream = stream, .messages_on_device = true, .tile_classes = 64});
-        },
-    .channel = [](Communicator& comm, Stream& stream) { return open_device_channel(comm, "head", stream); },
-    .needs_device = true};
+    .name = "device", .make = make_on_device<0>, .channel = device_channel, .needs_device = true};
+// Rows in the host's memory; frames for those of two steps, of 192 bytes in float32.
+const VisitsKind kFrames{
+    .name = "frames", .make = make_on_device<48 * 192>, .channel = device_channel, .needs_device = true};
 
 struct Setting {
   int ranks = 1;
@@ -83,6 +89,7 @@ class DeviceCheckpoint : public testing::TestWithParam<Setting> {
     return left;
   }
 
+  void save_beside_steps(const VisitsKind& kind, Communicator& comm);
   // Begins a checkpoint of all ranks, lets `meanwhile` happen, ends.
   void save(CenterSnapshot& snapshot, Communicator& comm, int64_t step, auto&& meanwhile) {
     CheckpointWriter writer(run_.path(), step);
@@ -155,8 +162,10 @@ INSTANTIATE_TEST_SUITE_P(All, DeviceCheckpoint,
                          [](const auto& info) { return testing::PrintToString(info.param); });
 
 TEST_P(DeviceCheckpoint, GoesOnElsewhere) {
-  for (const auto& [from, to] : {std::pair(&kHost, &kDevice), std::pair(&kDevice, &kHost)}) {
-    const int64_t saved = from == &kHost ? 1 : 2;
+  int64_t saved = 0;
+  for (const auto& [from, to] : {std::pair(&kHost, &kDevice), std::pair(&kDevice, &kHost),
+                                 std::pair(&kHost, &kFrames), std::pair(&kFrames, &kDevice)}) {
+    ++saved;
     run_ranks(GetParam().ranks, [&](Communicator& comm) {
       SCOPED_TRACE(fmt::format("from {} to {}, rank {}", from->name, to->name, comm.rank()));
       ThreadTeam team(1);
@@ -211,31 +220,34 @@ TEST_P(DeviceCheckpoint, DeltasOfOneStandBehindABaseOfTheOther) {
 }
 
 TEST_P(DeviceCheckpoint, HoldsTheRowsAsTheyWereWhenItBegan) {
-  run_ranks(GetParam().ranks, [&](Communicator& comm) {
-    ThreadTeam team(1);
-    TestLayer layer(kDevice, options_, comm, team);
-    CenterSnapshot snapshot(layer, team, comm.rank(), comm.size());
-    int64_t step = 0;
-    for (int64_t saved = 0; saved < 2; ++saved) {  // a base, then a delta
-      if (saved == 0) steps(layer, comm, 0, 4);
-      step += 4;
-      const Rows expected = living_rows(layer, team);
-      save(snapshot, comm, saved, [&] {
-        steps(layer, comm, step, step + 1);
-        snapshot.advance();
-        forward(layer, comm, step + 1);
-        snapshot.advance();  // while two are pending
-        forward(layer, comm, step + 2);
-        layer->update(kRate);
-        snapshot.advance();
-      });
-      EXPECT_NE(living_rows(layer, team), expected);
-      EXPECT_EQ(std::ssize(files_[comm.rank()]), saved + 1);
-      TestLayer restored(kHost, options_, comm, team);
-      restore(restored, saved, team);
-      EXPECT_EQ(living_rows(restored, team), expected) << saved;
-    }
-  });
+  for (const VisitsKind* kind : {&kDevice, &kFrames})
+    run_ranks(GetParam().ranks, [&](Communicator& comm) { save_beside_steps(*kind, comm); });
+}
+void DeviceCheckpoint::save_beside_steps(const VisitsKind& kind, Communicator& comm) {
+  SCOPED_TRACE(kind.name);
+  ThreadTeam team(1);
+  TestLayer layer(kind, options_, comm, team);
+  CenterSnapshot snapshot(layer, team, comm.rank(), comm.size());
+  int64_t step = 0;
+  for (int64_t saved = 0; saved < 2; ++saved) {  // a base, then a delta
+    if (saved == 0) steps(layer, comm, 0, 4);
+    step += 4;
+    const Rows expected = living_rows(layer, team);
+    save(snapshot, comm, saved, [&] {
+      steps(layer, comm, step, step + 1);
+      snapshot.advance();
+      forward(layer, comm, step + 1);
+      snapshot.advance();  // while two are pending
+      forward(layer, comm, step + 2);
+      layer->update(kRate);
+      snapshot.advance();
+    });
+    EXPECT_NE(living_rows(layer, team), expected);
+    EXPECT_EQ(std::ssize(files_[comm.rank()]), saved + 1);
+    TestLayer restored(kHost, options_, comm, team);
+    restore(restored, saved, team);
+    EXPECT_EQ(living_rows(restored, team), expected) << saved;
+  }
 }
 
 }  // namespace
