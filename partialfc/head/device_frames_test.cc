@@ -1,6 +1,6 @@
 // A layer whose rows lie in the host's memory, in use in frames on the device, does what one does whose rows lie there.
 #include <cmath>
-#include <optional>
+#include <cstring>
 
 #include "partialfc/comm/device_ranks.h"
 #include "partialfc/device/test_device.h"
@@ -114,6 +114,64 @@ TEST_P(DeviceFramesTest, NumbersAreThoseOfRowsOnTheDevice) {
       EXPECT_TRUE(outcome(options, frames, comm) == expected)
           << "room for " << frames.capacities << " steps" << (frames.ahead ? ", ahead" : "");
   });
+}
+
+// One step's rows just have room, where one forward half waits at a time.
+TEST_P(DeviceFramesTest, FramesForOneStepSuffice) {
+  const PartialFCOptions options = options_for(GetParam());
+  run_ranks(1, [&](Communicator& comm) {
+    ThreadTeam team(1);
+    Layer on_device(options, {0}, comm), in_frames(options, {1}, comm);
+    for (int64_t step = 0; step < 4; ++step) {
+      EXPECT_EQ(in_frames.forward(step, comm), on_device.forward(step, comm));
+      in_frames->begin_update(kRate);
+      on_device->begin_update(kRate);
+    }
+    in_frames.forward(4, comm);  // after the updates
+    on_device.forward(4, comm);
+    EXPECT_TRUE(own_records(in_frames.head(), team) == own_records(on_device.head(), team));
+  });
+}
+
+// What the host's memory holds afterwards no longer counts: the rows of the next step's draw have come.
+TEST_F(DeviceTest, TheNextStepsRowsHaveCome) {
+  constexpr int64_t kBytes = sizeof(int64_t), kStep = 5;
+  const PartialFCOptions options = options_for(Precision::kFloat32);
+  const ClassPlacement placement(options.num_classes, options.seed);
+  const RankShare share{.blocks = placement.blocks_of_rank(0, 1)};
+  DeviceActivation activation(placement, share.blocks,
+                              ClassSampler(placement, options.sample_rate, options.seed), kRows);
+  const DeviceBuffer<int64_t> labels = to_device(std::vector<int64_t>{5, -1, 7, 5, -1, -1, -1, 9000});
+  DeviceFrames frames(kClasses, kBytes, 3 * activation.capacity() * kBytes);
+  const auto fill = [&](int64_t factor) {
+    for (int64_t slot = 0; slot < kClasses; ++slot) {
+      const int64_t value = factor * slot;
+      std::memcpy(&frames.host_records()[slot * kBytes], &value, kBytes);
+    }
+  };
+  fill(1);
+  DeviceBring bring(options, share, frames, true);
+  const DeviceBuffer<int32_t> count(1), lacking(1), places(activation.capacity());
+  Stream stream;
+  const auto bring_step = [&](int64_t step) {
+    activation.activate(step, labels.span(), count.span(), stream);
+    bring(step, activation.active().slots, bring.next(), places.span(), lacking.span(), stream);
+    EXPECT_EQ(to_host(lacking.span(), stream), std::vector<int32_t>{0});
+    frames.background().synchronize();
+  };
+  bring_step(kStep);
+  const auto before = to_host(activation.active().slots, stream);
+  fill(-1);
+  bring_step(kStep + 1);
+  const auto slots = to_host(activation.active().slots, stream), at = to_host(places.span(), stream);
+  EXPECT_NE(slots, before);
+  const auto bytes = to_host(frames.records(), stream);
+  for (size_t j = 0; j < slots.size(); ++j) {
+    if (slots[j] < 0) continue;
+    int64_t value = 0;
+    std::memcpy(&value, &bytes[at[j] * kBytes], kBytes);
+    EXPECT_EQ(value, slots[j]);
+  }
 }
 
 }  // namespace
