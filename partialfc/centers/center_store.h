@@ -85,7 +85,7 @@ class CenterStore {
 class RowObserver {
  public:
   virtual ~RowObserver() = default;
-  virtual void before_change(std::span<const int64_t> slots) = 0;  // rising
+  virtual void before_change(std::span<const int64_t> slots) = 0;  // distinct, in any order
 };
 
 }  // namespace partialfc

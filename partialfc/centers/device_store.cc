@@ -15,14 +15,17 @@ constexpr int64_t kPieceBytes = 8 << 20;  // of records on their way between hos
 }  // namespace
 
 DeviceStore::DeviceStore(const ClassPlacement& placement, Range positions, const RecordLayout& layout,
-                         uint64_t seed)
+                         uint64_t seed, int64_t frame_bytes)
     : CenterStore(placement, positions, layout, seed),
       located_(positions.size()),
       piece_rows_(std::max<int64_t>(1, std::min(positions.size(), kPieceBytes / layout.bytes()))) {
   if (positions.size() > std::numeric_limits<int32_t>::max())
     fail_usage("{} classes on one device, at most {} have room; start more ranks", positions.size(),
                std::numeric_limits<int32_t>::max());
-  records_ = DeviceBuffer<std::byte>(positions.size() * layout.bytes());
+  if (frame_bytes > 0)
+    frames_ = std::make_unique<DeviceFrames>(positions.size(), layout.bytes(), frame_bytes);
+  else
+    records_ = DeviceBuffer<std::byte>(positions.size() * layout.bytes());
   changed_ = DeviceBuffer<uint8_t>(positions.size());
   piece_slots_ = DeviceBuffer<int32_t>(piece_rows_);
   piece_ = DeviceBuffer<std::byte>(piece_rows_ * layout.bytes());
@@ -38,8 +41,18 @@ DeviceStore::DeviceStore(const ClassPlacement& placement, Range positions, const
 
 template <class T>
 void DeviceStore::draw(const ClassPlacement& placement, uint64_t seed) {
-  draw_rows(records<T>(), positions().size(), placement.permutation(), positions().first, center_key(seed),
-            kCenterSigma, stream_);
+  const auto draw_part = [&](Range slots, DeviceSpan<std::byte> to) {
+    draw_rows(records_in<T>(to), slots.size(), placement.permutation(), positions().first + slots.first,
+              center_key(seed), kCenterSigma, stream_);
+  };
+  const int64_t rows = positions().size(), bytes = layout().bytes();
+  if (!frames_) return draw_part({0, rows}, records_.span());
+  for (int64_t first = 0; first < rows; first += piece_rows_) {  // on the device, and out
+    const Range slots{first, std::min(first + piece_rows_, rows)};
+    draw_part(slots, piece_.span());
+    copy<std::byte>(piece_.first(slots.size() * bytes),
+                    frames_->host_records().subspan(first * bytes, slots.size() * bytes), stream_);
+  }
 }
 
 // Of these slots, which have changed on the device or been asked for by the host.
@@ -92,22 +105,37 @@ void DeviceStore::for_each_piece(std::span<const int64_t> slots, Task task) {
   }
 }
 
+void DeviceStore::copy_out(DeviceSpan<const int32_t> slots, DeviceSpan<std::byte> to) {
+  const auto copy = [&]<class T>() {
+    copy_out_records<T>(records<const T>(), slots,
+                        {reinterpret_cast<T*>(to.address), slots.size * layout().numbers()}, stream_);
+  };
+  if (frames_)
+    frames_->read(slots, to, stream_);
+  else
+    layout().precision == Precision::kFloat32 ? copy.operator()<float>() : copy.operator()<BFloat16>();
+}
+
+void DeviceStore::copy_in(DeviceSpan<const int32_t> slots, DeviceSpan<const std::byte> from) {
+  const auto copy = [&]<class T>() {
+    copy_in_records<T>({reinterpret_cast<const T*>(from.address), slots.size * layout().numbers()}, slots,
+                       records<T>(), stream_);
+  };
+  if (frames_)
+    frames_->write(slots, from, stream_);
+  else
+    layout().precision == Precision::kFloat32 ? copy.operator()<float>() : copy.operator()<BFloat16>();
+}
+
 void DeviceStore::read_records(std::span<const int64_t> slots, std::span<std::byte> records, ThreadTeam&) {
   const int64_t bytes = layout().bytes();
   PFC_CHECK(std::ssize(records) == std::ssize(slots) * bytes);
-  const auto read = [&]<class T>(int64_t first, DeviceSpan<const int32_t> piece) {
-    copy_out_records<T>(this->records<const T>(), piece,
-                        {reinterpret_cast<T*>(piece_.span().address), piece.size * layout().numbers()},
-                        stream_);
-    copy<std::byte>(piece_.first(piece.size * bytes), host_piece_.span().first(piece.size * bytes), stream_);
-    stream_.synchronize();
-    std::memcpy(&records[first * bytes], host_piece_.span().data(), piece.size * bytes);
-  };
   for_each_piece(slots, [&](int64_t first, DeviceSpan<const int32_t> piece) {
-    if (layout().precision == Precision::kFloat32)
-      read.operator()<float>(first, piece);
-    else
-      read.operator()<BFloat16>(first, piece);
+    const int64_t size = piece.size * bytes;
+    copy_out(piece, piece_.first(size));
+    copy<std::byte>(piece_.first(size), host_piece_.span().first(size), stream_);
+    stream_.synchronize();
+    std::memcpy(&records[first * bytes], host_piece_.span().data(), size);
   });
 }
 
@@ -115,17 +143,11 @@ void DeviceStore::write_records(std::span<const int64_t> slots, std::span<const 
                                 ThreadTeam&) {
   const int64_t bytes = layout().bytes();
   PFC_CHECK(std::ssize(records) == std::ssize(slots) * bytes);
-  const auto write = [&]<class T>(int64_t first, DeviceSpan<const int32_t> piece) {
-    std::memcpy(host_piece_.span().data(), &records[first * bytes], piece.size * bytes);
-    copy<std::byte>(host_piece_.span().first(piece.size * bytes), piece_.first(piece.size * bytes), stream_);
-    copy_in_records<T>({reinterpret_cast<const T*>(piece_.span().address), piece.size * layout().numbers()},
-                       piece, this->records<T>(), stream_);
-  };
   for_each_piece(slots, [&](int64_t first, DeviceSpan<const int32_t> piece) {
-    if (layout().precision == Precision::kFloat32)
-      write.operator()<float>(first, piece);
-    else
-      write.operator()<BFloat16>(first, piece);
+    const int64_t size = piece.size * bytes;
+    std::memcpy(host_piece_.span().data(), &records[first * bytes], size);
+    copy<std::byte>(host_piece_.span().first(size), piece_.first(size), stream_);
+    copy_in(piece, piece_.first(size));
   });
   for (const int64_t slot : slots) located_[slot] = 1;
 }

@@ -101,17 +101,24 @@ class OwnRows {
   std::vector<int64_t> positions_;
 };
 
-// Brings the rows of all files to life, in the order in which they came to life before.
+// Brings the rows of all files to life, in the order in which they came to life before: a file's after those of the files
+// before, in which rows may have had slots of another kind of store.
 void revive_rows(std::span<const OwnRows> files, PartialFC& head, ThreadTeam& team) {
-  std::vector<std::pair<int64_t, int64_t>> rows;  // (order, position)
+  const Range own = head.store().positions();
+  std::vector<bool> seen(own.size());
+  std::vector<int64_t> positions;
   for (const OwnRows& file : files) {
     const std::vector<int64_t> order = file.order();
-    for (size_t i = 0; i < order.size(); ++i) rows.emplace_back(order[i], file.positions()[i]);
+    std::vector<std::pair<int64_t, int64_t>> rows;  // (order, position), of those in no file before
+    for (size_t i = 0; i < order.size(); ++i) {
+      const int64_t position = file.positions()[i];
+      if (!seen[position - own.first]) rows.emplace_back(order[i], position);
+      seen[position - own.first] = true;
+    }
+    std::ranges::sort(rows);
+    for (const auto& row : rows) positions.push_back(row.second);
   }
-  std::ranges::sort(rows);
-  rows.erase(std::unique(rows.begin(), rows.end()), rows.end());  // rows that several files hold
-  std::vector<int64_t> positions, slots(rows.size());
-  for (const auto& [order, position] : rows) positions.push_back(position);
+  std::vector<int64_t> slots(positions.size());
   head.store().locate(positions, slots, team);
 }
 

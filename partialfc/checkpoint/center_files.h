@@ -3,7 +3,7 @@
 //
 //     blocks    I64 (k, 2)          a block of classes, and how many of the rows below are of it; rising blocks
 //     classes   I64 (n)             class ids, block by block, in the order of their positions
-//     order     I64 (n)             when each came to life, among the rows of its rank
+//     order     I64 (n)             its slot: when it came to life among the rows of its rank, or by position (a device)
 //     records   F32 or BF16 (n, R)  [w | optimizer state]
 //
 // Rows that never came to life are left out: their centers are what the generator says. Rows are cut by block, never by

@@ -31,7 +31,7 @@ CenterSnapshot::~CenterSnapshot() {
 void CenterSnapshot::continue_from(const std::filesystem::path& folder, const Manifest& manifest) {
   folder_ = folder;
   files_ = center_files_of_rank(manifest, rank_, world_size_);
-  changed_.assign(head_.store().rows_alive(), false);
+  changed_.assign(head_.store().slot_bound(), false);
 }
 
 bool CenterSnapshot::needs_base(int64_t changed_rows) const {
@@ -44,21 +44,23 @@ bool CenterSnapshot::needs_base(int64_t changed_rows) const {
 
 void CenterSnapshot::begin(const CheckpointWriter& checkpoint, const SnapshotPace& pace) {
   PFC_CHECK(!written_.valid() && pace.steps >= 1);
-  const int64_t alive = head_.store().rows_alive();
-  changed_.resize(alive, true);
-  due_ = std::exchange(changed_, std::vector<bool>(alive, false));
+  const int64_t slots = head_.store().slot_bound();
+  changed_.resize(slots, true);
+  due_ = std::exchange(changed_, std::vector<bool>(slots, false));
   if (needs_base(std::count(due_.begin(), due_.end(), true))) {
     files_.clear();
-    due_.assign(alive, true);
+    due_.assign(slots, true);
   }
   built_on_ = std::exchange(files_, {});
   rows_ = select_rows(head_, team_, [&](int64_t slot) { return due_[slot]; });
+  due_.assign(slots, false);  // without those where no row lives yet
+  for (const int64_t slot : rows_.slots) due_[slot] = true;
   name_ = center_file_name(rank_, world_size_, std::ssize(built_on_));
   place_ = checkpoint.place();
   next_row_ = 0;
   piece_rows_ = std::max({int64_t{1}, pace.least_bytes / head_.store().layout().bytes(),
                           (rows_.size() + pace.steps - 1) / pace.steps});
-  aside_ = std::make_unique<Aside>(alive);
+  aside_ = std::make_unique<Aside>(slots);
   pieces_ = std::make_unique<PieceQueue>();
   written_ = std::async(std::launch::async, [this, &checkpoint, metadata = center_metadata(head_)] {
     try {
@@ -131,7 +133,7 @@ void CenterSnapshot::copy_rows(std::span<const int64_t> slots, std::span<std::by
 void CenterSnapshot::before_change(std::span<const int64_t> slots) {
   std::vector<int64_t> copied;  // due, and not copied yet
   for (const int64_t slot : slots) {
-    if (slot >= std::ssize(changed_)) break;  // rising: the rest came to life since
+    if (slot >= std::ssize(changed_)) continue;  // came to life since
     changed_[slot] = true;
     if (is_copying() && due_[slot] && (*aside_)[slot] == nullptr) copied.push_back(slot);
   }

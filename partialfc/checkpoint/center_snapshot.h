@@ -82,7 +82,7 @@ class CenterSnapshot final : public RowObserver {
 
   std::filesystem::path folder_;     // of the snapshot before
   std::vector<ManifestFile> files_;  // of the snapshot before: what a delta builds on
-  std::vector<bool> changed_;        // by slot; slots beyond came to life since the snapshot before
+  std::vector<bool> changed_;        // by slot; slots beyond came to be since the snapshot before
 
   // Of the snapshot under way.
   std::filesystem::path place_;         // of its checkpoint
@@ -90,7 +90,7 @@ class CenterSnapshot final : public RowObserver {
   std::vector<ManifestFile> built_on_;  // files that are linked
   CenterFileRows rows_;                 // of the file
   int64_t next_row_ = 0, piece_rows_ = 1;
-  std::vector<bool> due_;  // by slot: to be handed over
+  std::vector<bool> due_;  // by slot: of rows_, and to be handed over
   std::unique_ptr<Aside> aside_;
   std::unique_ptr<PieceQueue> pieces_;
   std::shared_future<std::vector<ManifestFile>> written_;  // valid: a snapshot is under way

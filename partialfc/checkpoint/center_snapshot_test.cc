@@ -45,8 +45,10 @@ class Head {
     store().locate(all, slots, team_);
     return slots;
   }
-  // What update() does with the rows in these slots, rising.
-  void change(RowObserver& observer, const std::vector<int64_t>& slots) {
+  // What update() does with the rows in these slots, of which it tells in any order.
+  void change(RowObserver& observer, std::vector<int64_t> slots) {
+    for (size_t i = slots.size(); i > 1; --i)
+      std::swap(slots[i - 1], slots[random_.below(std::ssize(slots))]);
     observer.before_change(slots);
     std::vector<std::byte> records(slots.size() * store().layout().bytes());
     for (std::byte& byte : records) byte = static_cast<std::byte>(random_.below(128));

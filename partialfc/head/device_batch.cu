@@ -127,7 +127,7 @@ __global__ void finish(DeviceSums<T> a, Finish f) {
     const int32_t j = a.class_of.address[n];
     float logit = 0;
     if (j >= 0) {
-      const T* const w = a.records.address + a.slots.address[j] * a.records.numbers;
+      const T* const w = a.records.address + a.places.address[j] * a.records.numbers;
       const float* const x = a.features.address + n * a.features.stride;
       float product = 0;
       for (int64_t d = lane(); d < dim; d += kWarp) product += to_float(w[d]) * x[d];
@@ -175,7 +175,7 @@ __global__ void unit_gradients(DeviceSums<T> a, const float* weights, const floa
   const T* w = nullptr;
   if (j >= 0) {
     factor = coefficients[n] * a.inverse_norms.address[j];
-    w = a.records.address + a.slots.address[j] * a.records.numbers;
+    w = a.records.address + a.places.address[j] * a.records.numbers;
   }
   for (int64_t d = lane(); d < dim; d += kWarp) {
     float gradient = weight * a.u.address[n * a.u.stride + d];

@@ -36,7 +36,7 @@ struct DeviceSums {
   DeviceMatrix<const float> partial_sums;  // (chunks, N) Σ E
   DeviceMatrix<const float> u;             // U (N, D)
   DeviceRecords<const T> records;
-  DeviceSpan<const int32_t> slots;        // (capacity) of the active classes
+  DeviceSpan<const int32_t> places;       // (capacity) of the active classes' records
   DeviceSpan<const float> inverse_norms;  // (capacity)
   DeviceSpan<const int32_t> class_of;     // (N)
   DeviceSpan<const int64_t> labels;       // (N)

@@ -15,9 +15,9 @@ namespace partialfc {
 template <class T>
 struct DeviceForward {
   // kept_classes: E of the first so many active classes is kept, whole tiles or all; `tile_classes` more have a place that
-  // the other tiles use in turn.
+  // the other tiles use in turn. in_frames: records lie in frames, not by slot.
   DeviceForward(const PartialFCOptions& options, const RankShare& share, int64_t samples,
-                int64_t kept_classes, int64_t tile_classes)
+                int64_t kept_classes, int64_t tile_classes, bool in_frames)
       : activation(ClassPlacement(options.num_classes, options.seed), share.blocks,
                    ClassSampler(ClassPlacement(options.num_classes, options.seed), options.sample_rate,
                                 options.seed),
@@ -30,11 +30,12 @@ struct DeviceForward {
         features(samples * options.dim),
         operand(samples * padded_for_device(options.dim)),
         weighted(samples * padded_for_device(options.dim)),
-        counts(4),
+        counts(5),
         cosines(samples),
         weights(samples),
         coefficients(samples),
         shifts(samples),
+        frames(in_frames ? activation.capacity() : 0),
         host_slots(activation.capacity()) {}
 
   int64_t samples() const { return labels.size(); }  // N
@@ -43,11 +44,17 @@ struct DeviceForward {
     return {buffer.span().address, samples(), dim, padded_for_device(dim)};
   }
 
-  // What a step counts, cleared when it begins, each (1): S, bad rows (pack_batch), samples, what is not finite.
+  // What a step counts, cleared when it begins, each (1): S, bad rows (pack_batch), samples, what is not finite,
+  // frames that there are too few.
   DeviceSpan<int32_t> active_count() const { return counts.span().part(0, 1); }
   DeviceSpan<int32_t> bad_row() const { return counts.span().part(1, 1); }
   DeviceSpan<int32_t> sample_count() const { return counts.span().part(2, 1); }
   DeviceSpan<int32_t> not_finite() const { return counts.span().part(3, 1); }
+  DeviceSpan<int32_t> lacking_frames() const { return counts.span().part(4, 1); }
+  // Where the records of the active classes lie (S), −1 for none.
+  DeviceSpan<const int32_t> places() const {
+    return frames.size() > 0 ? frames.span() : activation.active().slots;
+  }
 
   DeviceActivation activation;
   DeviceBuffer<float> inverse_norms;  // (S)
@@ -61,6 +68,9 @@ struct DeviceForward {
   DeviceBuffer<int32_t> counts;
   DeviceBuffer<float> cosines, weights, coefficients, shifts;  // (N)
   bool is_shifted = false;                                     // by `shifts`; else by fixed_shift()
+
+  DeviceBuffer<int32_t> frames;  // (S), where records lie in frames
+  int32_t brought_at = 0;        // number of the bring that took them there
 
   // For a RowObserver: the slots as the host sees them, once the sums have been read.
   PinnedBuffer<int32_t> host_slots;  // (S)

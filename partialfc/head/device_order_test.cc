@@ -53,7 +53,7 @@ TEST(DeviceOrder, FinishedSums) {
     finish_sums<float>({.partial_sums = partial.view(),
                         .u = u.view(),
                         .records = {records.view().address, kDim, 2 * kDim},
-                        .slots = slots.span(),
+                        .places = slots.span(),
                         .inverse_norms = norms.span(),
                         .class_of = class_of.span(),
                         .labels = labels.span(),

@@ -55,7 +55,7 @@ struct OnDevice {
         sums{.partial_sums = partial.view(),
              .u = u.view(),
              .records = {records.view().address, p.dim(), 2 * p.dim()},
-             .slots = slots.span(),
+             .places = slots.span(),
              .inverse_norms = inverse_norms.span(),
              .class_of = class_of.span(),
              .labels = labels.span(),

@@ -51,8 +51,7 @@ DeviceTile DeviceTiles<T>::terms_of(const DeviceForward<T>& forward, Range class
 // The tile's centers and norms, and its products with all samples.
 template <class T>
 void DeviceTiles<T>::make_products(DeviceForward<T>& forward, const Tile& tile, Stream& stream) {
-  gather_centers<T>(store_.records<const T>(),
-                    forward.activation.active().slots.part(tile.classes.first, tile.classes.size()),
+  gather_centers<T>(store_.records<const T>(), forward.places().part(tile.classes.first, tile.classes.size()),
                     tile.centers, forward.inverse_norms.span().part(tile.classes.first, tile.classes.size()),
                     forward.not_finite(), stream);
   products_->logits(tile.centers, forward.operand_of(forward.operand), tile.values, stream);
@@ -97,7 +96,7 @@ DeviceSums<T> DeviceTiles<T>::sums_of(const DeviceForward<T>& forward) const {
   return {.partial_sums = {partial_.span().address, chunks, samples_},
           .u = u(),
           .records = store_.records<const T>(),
-          .slots = active.slots,
+          .places = forward.places(),
           .inverse_norms = forward.inverse_norms.span(),
           .class_of = active.class_of,
           .labels = forward.labels.span(),

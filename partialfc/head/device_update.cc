@@ -38,6 +38,7 @@ void DeviceUpdate<T>::step_once(DeviceForward<T>& forward, const RowStep& step, 
   const auto use = [&](Range classes, DeviceMatrix<const float> gradients, const DeviceTargets& targets) {
     step_rows<T>(step, store_.records<T>(),
                  forward.activation.active().slots.part(classes.first, classes.size()),
+                 forward.places().part(classes.first, classes.size()),
                  forward.inverse_norms.span().part(classes.first, classes.size()), gradients, targets,
                  rounding_key_of(step.t), store_.positions().first, store_.changed(), stream);
   };
@@ -60,6 +61,7 @@ DeviceRowSums DeviceUpdate<T>::rows_of(std::span<const std::unique_ptr<DeviceFor
   if (summed_slots_.size() < most) {
     stream.synchronize();  // what was there may be in use
     summed_slots_ = DeviceBuffer<int32_t>(most);
+    summed_places_ = DeviceBuffer<int32_t>(store_.frames() != nullptr ? most : 0);
     no_targets_ = DeviceBuffer<int32_t>(most);
     summed_norms_ = DeviceBuffer<float>(most);
     summed_gradients_ = DeviceBuffer<float>(most * width);
@@ -68,6 +70,7 @@ DeviceRowSums DeviceUpdate<T>::rows_of(std::span<const std::unique_ptr<DeviceFor
   }
   return {row_of_slot_.span(),
           summed_slots_.span(),
+          store_.frames() != nullptr ? summed_places_.span() : summed_slots_.span(),
           summed_norms_.span(),
           summed_count_.span(),
           {summed_gradients_.span().address, summed_slots_.size(), dim, width}};
@@ -80,7 +83,8 @@ void DeviceUpdate<T>::step_with_sum(std::span<const std::unique_ptr<DeviceForwar
   const DeviceRowSums rows = rows_of(forwards, stream);
   clear(rows.count, stream);
   for (const auto& forward : forwards)
-    add_rows(forward->activation.active().slots, forward->inverse_norms.span(), rows, stream);
+    add_rows(forward->activation.active().slots, forward->places(), forward->inverse_norms.span(), rows,
+             stream);
   for (const auto& forward : forwards) {
     const auto use = [&](Range classes, DeviceMatrix<const float> gradients, const DeviceTargets& targets) {
       add_gradients(forward->activation.active().slots.part(classes.first, classes.size()),
@@ -89,7 +93,7 @@ void DeviceUpdate<T>::step_with_sum(std::span<const std::unique_ptr<DeviceForwar
     };
     tiles_.make_gradients(*forward, stream, use);
   }
-  step_rows<T>(step, store_.records<T>(), rows.slots, rows.inverse_norms, rows.sums,
+  step_rows<T>(step, store_.records<T>(), rows.slots, rows.places, rows.inverse_norms, rows.sums,
                {.positive_of = no_targets_.span()}, rounding_key_of(step.t), store_.positions().first,
                store_.changed(), stream);
   forget_rows(rows, stream);

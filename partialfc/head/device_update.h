@@ -31,7 +31,7 @@ class DeviceUpdate {
   DeviceTiles<T>& tiles_;
 
   // Of several forward halves: the rows of any of them, and the sums of their gradients. Made when first needed.
-  DeviceBuffer<int32_t> row_of_slot_, summed_slots_, summed_count_, no_targets_;
+  DeviceBuffer<int32_t> row_of_slot_, summed_slots_, summed_places_, summed_count_, no_targets_;
   DeviceBuffer<float> summed_norms_, summed_gradients_;
 };
 

@@ -58,28 +58,30 @@ DeviceVisits<T>::DeviceVisits(const PartialFCOptions& options, const RankShare& 
   store_ = std::make_unique<DeviceStore>(
       placement, placement.positions_of_blocks(share.blocks),
       RecordLayout{.dim = options.dim, .states = options.optimizer.states(), .precision = options.precision},
-      options.seed);
+      options.seed, device.frame_bytes);
+  if (store_->frames() != nullptr) bring_.emplace(options, share, *store_->frames(), device.bring_ahead);
   const int64_t capacity = DeviceActivation::capacity_of(
       placement, share.blocks, ClassSampler(placement, options.sample_rate, options.seed), samples_);
   const int64_t wanted =
       device.tile_classes > 0 ? device.tile_classes : tile_for_cache(options, share, device.ordinal);
   const int64_t tile_classes = std::min(wanted, capacity);
   const int64_t kept = kept_within(options.kept_bytes, samples_ * int64_t{sizeof(T)}, tile_classes, capacity);
-  spare_.push_back(std::make_unique<DeviceForward<T>>(options, share, samples_, kept, tile_classes));
+  spare_.push_back(
+      std::make_unique<DeviceForward<T>>(options, share, samples_, kept, tile_classes, bring_.has_value()));
   tiles_ =
       std::make_unique<DeviceTiles<T>>(margin_, *store_, tile_classes, capacity, kept, samples_, device.tf32);
   second_visit_ = std::make_unique<DeviceUpdate<T>>(options, *store_, *tiles_);
   messages_ = std::make_unique<DeviceMessages>(options.max_batch * message_width(options.dim), share.ranks,
                                                4 * samples_ + 2, device.messages_on_device, compute_);
-  host_counts_ = PinnedBuffer<int32_t>(4);
+  host_counts_ = PinnedBuffer<int32_t>(spare_.back()->counts.size());
 }
 
 template <class T>
 void DeviceVisits<T>::begin_forward() {
   runtime::use_device(ordinal_);
   if (spare_.empty())  // the budget of kept E is the first one's
-    spare_.push_back(
-        std::make_unique<DeviceForward<T>>(options_, share_, samples_, int64_t{0}, tiles_->tile_classes()));
+    spare_.push_back(std::make_unique<DeviceForward<T>>(options_, share_, samples_, int64_t{0},
+                                                        tiles_->tile_classes(), bring_.has_value()));
   pending_.push_back(std::move(spare_.back()));
   spare_.pop_back();
   forward_ = pending_.back().get();
@@ -138,6 +140,16 @@ void DeviceVisits<T>::set_batch() {
 }
 
 template <class T>
+void DeviceVisits<T>::activate(int64_t step) {
+  DeviceForward<T>& forward = *forward_;
+  forward.activation.activate(step, forward.labels.span(), forward.active_count(), compute_);
+  if (!bring_) return;
+  forward.brought_at = bring_->next();
+  (*bring_)(step, forward.activation.active().slots, pending_.front()->brought_at, forward.frames.span(),
+            forward.lacking_frames(), compute_);
+}
+
+template <class T>
 Message DeviceVisits<T>::finish_visit(bool with_targets) {
   tiles_->visit(*forward_, compute_);
   const Range place = message_of_sums();
@@ -177,7 +189,7 @@ Visits::ReducedSums DeviceVisits<T>::read_sums() {
   copy<int32_t>(forward_->counts.span(), host_counts_.span(), compute_);
   if (observer_ != nullptr) copy<int32_t>(active.slots, forward_->host_slots.span(), compute_);
   compute_.synchronize();
-  throw_if_a_label_is_bad();
+  throw_what_was_counted();
   const std::span<const float> sums = messages_->host_sums().subspan(place.first, place.size()),
                                targets = messages_->host_sums().subspan(samples_, samples_);
   return {.negatives = sums.first(samples_),
@@ -187,7 +199,8 @@ Visits::ReducedSums DeviceVisits<T>::read_sums() {
 }
 
 template <class T>
-void DeviceVisits<T>::throw_if_a_label_is_bad() {
+void DeviceVisits<T>::throw_what_was_counted() const {
+  if (host_counts_[4] > 0) bring_->throw_lacking(host_counts_[4], host_counts_[0]);
   if (host_counts_[1] == 0) return;
   fail("row {}: its label is none of {} classes; labels are 0 ... {}, or -1 for a row to leave out",
        host_counts_[1] - 1, options_.num_classes, options_.num_classes - 1);

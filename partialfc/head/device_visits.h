@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "partialfc/device/stream.h"
+#include "partialfc/head/device_bring.h"
 #include "partialfc/head/device_messages.h"
 #include "partialfc/head/device_update.h"
 
@@ -20,6 +21,10 @@ struct DeviceVisitsOptions {
   bool messages_on_device = false;
   int64_t tile_classes = 0;  // 0: as many as the device's cache holds
   bool tf32 = false;         // float32 products on the matrix units, operands rounded to TF32
+  // The rows lie in the host's memory, those in use in so many bytes on the device; 0: all lie there. Twice the rows of a step
+  // at least, of all forwards that wait for an update, where the next step's are to come beside it.
+  int64_t frame_bytes = 0;
+  bool bring_ahead = true;  // the rows of the next step come beside it, as far as they are known
 };
 
 template <class T>
@@ -34,9 +39,7 @@ class DeviceVisits final : public Visits {
   Exchange pack(const HostFeatures& batch) override;
   Exchange pack(const DeviceFeatures& batch) override;
   void set_batch() override;
-  void activate(int64_t step) override {
-    forward_->activation.activate(step, forward_->labels.span(), forward_->active_count(), compute_);
-  }
+  void activate(int64_t step) override;
   Message first_visit() override;
   Message largest_logits() override;
   Message first_visit_shifted() override;
@@ -55,7 +58,7 @@ class DeviceVisits final : public Visits {
  private:
   void begin_forward();
   DeviceFeatures batch_of(int64_t rows) const;
-  void throw_if_a_label_is_bad();
+  void throw_what_was_counted() const;
   // Where Z⁻ begins among the sums, and how long its message is: Z⁻ (N), z_y (N), flag; behind them, where shifted, Z⁻ (N),
   // flag; then κ (N).
   Range message_of_sums() const {
@@ -73,6 +76,7 @@ class DeviceVisits final : public Visits {
   Stream update_stream_;
   Event computed_, updated_;
   std::unique_ptr<DeviceStore> store_;
+  std::optional<DeviceBring> bring_;  // where rows lie in the host's memory
   std::unique_ptr<DeviceTiles<T>> tiles_;
   std::unique_ptr<DeviceUpdate<T>> second_visit_;
   std::unique_ptr<DeviceMessages> messages_;

@@ -18,12 +18,16 @@ constexpr int64_t kRows = 16, kDim = 24, kTileClasses = 128;
 // A rank's layer and its batch, all on the device.
 class RankOnDevice {
  public:
-  RankOnDevice(const PartialFCOptions& options, Communicator& comm)
+  RankOnDevice(const PartialFCOptions& options, Communicator& comm, int64_t frame_bytes = 0,
+               bool ahead = true)
       : channel_(open_device_channel(comm, "head", stream_)),
         head_(options, *channel_,
-              make_device_visits(
-                  options, share_of(options, comm),
-                  {.stream = &stream_, .messages_on_device = true, .tile_classes = kTileClasses})) {}
+              make_device_visits(options, share_of(options, comm),
+                                 {.stream = &stream_,
+                                  .messages_on_device = true,
+                                  .tile_classes = kTileClasses,
+                                  .frame_bytes = frame_bytes,
+                                  .bring_ahead = ahead})) {}
 
   StepResult forward(int64_t step, const Matrix<float>& x, const std::vector<int64_t>& labels) {
     copy<float>(std::span(x.data(), x.size()), features_.span(), stream_);
@@ -91,6 +95,60 @@ TEST(DeviceVisits, TheHostWaitsOnceAndNothingIsAllocated) {
                   kSteps * ranks * (15 + of_tile * tiles + of_batch + of_collectives))
             << ranks << " ranks, " << kept_bytes << " bytes, " << tiles << " tiles";
       }
+}
+
+TEST(DeviceVisits, RowsInTheHostsMemoryTakeThreeLaunchesAndNoWait) {
+  constexpr int kSteps = 3;
+  const PartialFCOptions options = options_for(Precision::kFloat32);
+  run_ranks(1, [&](Communicator& comm) {
+    const auto counted = [&](int64_t frame_bytes, bool ahead) {  // of some steps
+      RankOnDevice rank(options, comm, frame_bytes, ahead);
+      const auto steps = [&](int64_t first, int64_t last) {
+        for (int64_t step = first; step < last; ++step) {
+          rank.forward(step, random_features(kRows, kDim, step), random_labels(kRows, 1000, step));
+          rank.update_beside();
+        }
+      };
+      steps(0, 1);
+      const simt::Counts before = simt::counts();
+      steps(1, 1 + kSteps);
+      const simt::Counts after = simt::counts();
+      return simt::Counts{after.queued - before.queued, after.waits - before.waits,
+                          after.allocations - before.allocations};
+    };
+    const simt::Counts on_device = counted(0, true);
+    for (const bool ahead : {false, true}) {
+      const simt::Counts in_frames = counted(200 << 10, ahead);
+      EXPECT_EQ(in_frames.waits, on_device.waits);
+      EXPECT_EQ(in_frames.allocations, 0);
+      EXPECT_EQ(in_frames.queued - on_device.queued, kSteps * (ahead ? 3 + 4 + 3 : 3));
+    }
+  });
+}
+
+TEST(DeviceVisits, FramesThatAreTooFewAreNamed) {
+  constexpr int64_t kRecordBytes = 2 * kDim * sizeof(float);
+  const PartialFCOptions options = options_for(Precision::kFloat32);
+  run_ranks(1, [&](Communicator& comm) {
+    const auto forward = [&](RankOnDevice& rank) {
+      return rank.forward(0, random_features(kRows, kDim, 0), std::vector<int64_t>(kRows, 7)).active;
+    };
+    RankOnDevice on_device(options, comm);
+    const int64_t active = forward(on_device);
+    RankOnDevice enough(options, comm, active * kRecordBytes), rank(options, comm, active * kRecordBytes - 1);
+    EXPECT_EQ(forward(enough), active);
+    for (int time = 0; time < 2; ++time) try {
+        forward(rank);
+        ADD_FAILURE() << "nothing thrown";
+      } catch (const Error& error) {
+        EXPECT_EQ(
+            std::string(error.what()),
+            fmt::format("{} frames of {} bytes on the device are 1 too few for the rows of a step, {} active "
+                        "classes of this rank beside those of forwards that wait for their update: give "
+                        "frame_bytes of at least {}",
+                        active - 1, kRecordBytes, active, active * kRecordBytes));
+      }
+  });
 }
 
 // A batch on the device and one on the host are the same to the layer.

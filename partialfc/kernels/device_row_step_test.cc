@@ -72,8 +72,8 @@ struct Device {
     const TestMatrix<float> gradients(c.gradients, apart, layout.offset), features(c.features, apart + 1);
     Stream stream;
     step_rows<T>(
-        c.step, {store.view().address, layout.dim, layout.numbers()}, slots.span(), norms.span(),
-        gradients.view(),
+        c.step, {store.view().address, layout.dim, layout.numbers()}, slots.span(), slots.span(),
+        norms.span(), gradients.view(),
         {positive_of.span(), first_sample.span(), samples.span(), coefficients.span(), features.view()},
         c.rounding_key, c.first_position, changed.span(), stream);
     stream.synchronize();

@@ -72,7 +72,7 @@ __global__ void gather(DeviceRecords<const T> records, const int32_t* slots, int
 struct StepArguments {
   RowStep step;
   float learning_rate, m_correction, v_correction;
-  const int32_t* slots;
+  const int32_t *slots, *places;
   int64_t rows;
   const float* inverse_norms;
   const float* gradients;
@@ -160,7 +160,7 @@ __global__ void step(DeviceRecords<T> records, StepArguments a) {
   const float inverse_norm = broadcast_load(a.inverse_norms + j);
   const int k = broadcast_load(a.positive_of + j);
   const int64_t dim = records.dim;
-  T* const record = records.address + slot * records.numbers;
+  T* const record = records.address + broadcast_load(a.places + j) * records.numbers;
 
   constexpr int kKept = kVectors > 0 ? kVectors : 1;
   float gradient[kKept][kSize], w[kKept][kSize];
@@ -213,8 +213,8 @@ __global__ void step(DeviceRecords<T> records, StepArguments a) {
   if (lane == 0) a.changed[slot] = 1;
 }
 
-__global__ void add_rows_of(const int32_t* slots, const float* inverse_norms, int64_t count,
-                            DeviceRowSums rows) {
+__global__ void add_rows_of(const int32_t* slots, const int32_t* places, const float* inverse_norms,
+                            int64_t count, DeviceRowSums rows) {
   const int64_t j = row_of_warp();
   if (j >= count) return;
   const int lane = threadIdx.x % kWarp;
@@ -223,6 +223,7 @@ __global__ void add_rows_of(const int32_t* slots, const float* inverse_norms, in
     row = atomicAdd(rows.count.address, 1);
     rows.row_of_slot.address[slots[j]] = row;
     rows.slots.address[row] = slots[j];
+    rows.places.address[row] = places[j];
     rows.inverse_norms.address[row] = inverse_norms[j];
   }
   row = __shfl_sync(kAllLanes, row, 0);
@@ -358,10 +359,11 @@ StepArguments arguments_of(DeviceSpan<const int32_t> slots, DeviceSpan<const flo
 
 }  // namespace
 
-void add_rows(DeviceSpan<const int32_t> slots, DeviceSpan<const float> inverse_norms,
-              const DeviceRowSums& rows, Stream& stream) {
+void add_rows(DeviceSpan<const int32_t> slots, DeviceSpan<const int32_t> places,
+              DeviceSpan<const float> inverse_norms, const DeviceRowSums& rows, Stream& stream) {
+  PFC_CHECK(places.size == slots.size && rows.places.size == rows.slots.size);
   launch("add_rows", add_rows_of, blocks_of_rows(slots.size), kThreads, 0, stream, slots.address,
-         inverse_norms.address, slots.size, rows);
+         places.address, inverse_norms.address, slots.size, rows);
 }
 
 void add_gradients(DeviceSpan<const int32_t> slots, DeviceSpan<const float> inverse_norms,
@@ -378,13 +380,15 @@ void forget_rows(const DeviceRowSums& rows, Stream& stream) {
 
 template <class T>
 void step_rows(const RowStep& row_step, DeviceRecords<T> records, DeviceSpan<const int32_t> slots,
-               DeviceSpan<const float> inverse_norms, DeviceMatrix<const float> gradients,
-               const DeviceTargets& targets, uint64_t rounding_key, int64_t first_position,
-               DeviceSpan<uint8_t> changed, Stream& stream) {
+               DeviceSpan<const int32_t> places, DeviceSpan<const float> inverse_norms,
+               DeviceMatrix<const float> gradients, const DeviceTargets& targets, uint64_t rounding_key,
+               int64_t first_position, DeviceSpan<uint8_t> changed, Stream& stream) {
+  PFC_CHECK(places.size == slots.size);
   const OptimizerOptions& o = row_step.optimizer;
   const auto t = static_cast<double>(row_step.t);
   StepArguments arguments = arguments_of(slots, inverse_norms, gradients, targets);
   arguments.step = row_step;
+  arguments.places = places.address;
   arguments.learning_rate = static_cast<float>(row_step.learning_rate);
   arguments.m_correction = static_cast<float>(1 / (1 - std::pow(double{o.beta1}, t)));
   arguments.v_correction = static_cast<float>(1 / (1 - std::pow(double{o.beta2}, t)));
@@ -437,8 +441,8 @@ void copy_in_records(DeviceSpan<const T> from, DeviceSpan<const int32_t> slots, 
   template void gather_centers(DeviceRecords<const T>, DeviceSpan<const int32_t>, DeviceMatrix<T>,           \
                                DeviceSpan<float>, DeviceSpan<int32_t>, Stream&);                             \
   template void step_rows(const RowStep&, DeviceRecords<T>, DeviceSpan<const int32_t>,                       \
-                          DeviceSpan<const float>, DeviceMatrix<const float>, const DeviceTargets&,          \
-                          uint64_t, int64_t, DeviceSpan<uint8_t>, Stream&);                                  \
+                          DeviceSpan<const int32_t>, DeviceSpan<const float>, DeviceMatrix<const float>,     \
+                          const DeviceTargets&, uint64_t, int64_t, DeviceSpan<uint8_t>, Stream&);            \
   template void draw_rows(DeviceRecords<T>, int64_t, const RandomPermutation&, int64_t, uint64_t, float,     \
                           Stream&);                                                                          \
   template void copy_out_records(DeviceRecords<const T>, DeviceSpan<const int32_t>, DeviceSpan<T>, Stream&); \

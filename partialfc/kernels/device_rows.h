@@ -41,25 +41,26 @@ struct DeviceTargets {
   DeviceMatrix<const float> features;      // x̂ (N, D)
 };
 
-// Steps the rows in these slots, −1 for none. gradients (T, D): Σ_n weights_n E_nj x̂_n /‖w_j‖, to which the targets' terms
+// Steps the rows in these slots, −1 for none, whose records lie in `places`: the slots, or frames. gradients (T, D): Σ_n weights_n E_nj x̂_n /‖w_j‖, to which the targets' terms
 // are added; targets.positive_of: of these T classes. changed[slot] ← 1. rounding_key: of this update.
 template <class T>
 void step_rows(const RowStep& step, DeviceRecords<T> records, DeviceSpan<const int32_t> slots,
-               DeviceSpan<const float> inverse_norms, DeviceMatrix<const float> gradients,
-               const DeviceTargets& targets, uint64_t rounding_key, int64_t first_position,
-               DeviceSpan<uint8_t> changed, Stream& stream);
+               DeviceSpan<const int32_t> places, DeviceSpan<const float> inverse_norms,
+               DeviceMatrix<const float> gradients, const DeviceTargets& targets, uint64_t rounding_key,
+               int64_t first_position, DeviceSpan<uint8_t> changed, Stream& stream);
 
 // Rows that several forward halves have active, each once: what their gradients are added up in.
 struct DeviceRowSums {
   DeviceSpan<int32_t> row_of_slot;  // (slots of the store) −1, but for the rows here
   DeviceSpan<int32_t> slots;        // (rows)
+  DeviceSpan<int32_t> places;       // (rows) of their records; may be `slots`, where it is the same
   DeviceSpan<float> inverse_norms;  // (rows)
   DeviceSpan<int32_t> count;        // (1)
   DeviceMatrix<float> sums;         // (rows, D)
 };
 // Gives each of these slots (T), −1 for none, a row, unless it has one. Sums of new rows are 0.
-void add_rows(DeviceSpan<const int32_t> slots, DeviceSpan<const float> inverse_norms,
-              const DeviceRowSums& rows, Stream& stream);
+void add_rows(DeviceSpan<const int32_t> slots, DeviceSpan<const int32_t> places,
+              DeviceSpan<const float> inverse_norms, const DeviceRowSums& rows, Stream& stream);
 // sums of these slots' rows ← + gradients (T, D), with the targets' terms, as step_rows() has them.
 void add_gradients(DeviceSpan<const int32_t> slots, DeviceSpan<const float> inverse_norms,
                    DeviceMatrix<const float> gradients, const DeviceTargets& targets,

@@ -223,7 +223,8 @@ TEST_F(DeviceTest, RowsOfSeveralForwardHalves) {
       device_positive_of(positive_of), device_first(first_sample), device_samples(samples);
   const TestMatrix<float> norms(std::vector<float>(kRows, 0)), sums(kRows, kDim, kDim + 3),
       device_coefficients(coefficients), device_features(features);
-  const DeviceRowSums rows{row_of_slot.span(), of_rows.span(), norms.span(), count.span(), sums.view()};
+  const DeviceRowSums rows{row_of_slot.span(), of_rows.span(), of_rows.span(),
+                           norms.span(),       count.span(),   sums.view()};
   Stream stream;
   Matrix<double> expected(kRecords, kDim);
   for (size_t half = 0; half < slots.size(); ++half) {
@@ -243,7 +244,7 @@ TEST_F(DeviceTest, RowsOfSeveralForwardHalves) {
     }
     const TestMatrix<int32_t> places(slots[half]);
     const TestMatrix<float> device_norms(half_norms), device_gradients(gradients, kDim + 1, 1);
-    add_rows(places.span(), device_norms.span(), rows, stream);
+    add_rows(places.span(), places.span(), device_norms.span(), rows, stream);
     add_gradients(places.span(), device_norms.span(), device_gradients.view(),
                   {device_positive_of.span().part(0, classes), device_first.span(), device_samples.span(),
                    device_coefficients.span(), device_features.view()},

@@ -86,8 +86,8 @@ TEST(DeviceTraffic, RowStepReadsAndWritesRecordsOnce) {
   Rows rows(kFew);
   Stream stream;
   const simt::Traffic traffic;
-  step_rows<BFloat16>({.learning_rate = 0.1}, rows.view(), rows.slots.span(), rows.norms.span(),
-                      rows.gradients.view(),
+  step_rows<BFloat16>({.learning_rate = 0.1}, rows.view(), rows.slots.span(), rows.slots.span(),
+                      rows.norms.span(), rows.gradients.view(),
                       {rows.positive_of.span(), rows.first_sample.span(), rows.samples.span(),
                        rows.coefficients.span(), rows.features.view()},
                       1, 0, rows.changed.span(), stream);
