@@ -27,8 +27,8 @@ struct VisitsKind {
   const char* name = "";
   MakeVisits make = nullptr;
   MakeChannel channel = nullptr;
-  int most_threads = 1;        // with which it has something to do
-  bool has_bf16 = false;       // here
+  int most_threads = 1;   // with which it has something to do
+  bool has_bf16 = false;  // here
   bool needs_device = false;
 };
 

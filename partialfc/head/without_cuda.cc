@@ -9,7 +9,8 @@ namespace partialfc {
 namespace {
 
 [[noreturn]] void refuse() {
-  fail_usage("no GPU can be used: partialfc was built without CUDA; see docs/gpu.md for how to build it with");
+  fail_usage(
+      "no GPU can be used: partialfc was built without CUDA; see docs/gpu.md for how to build it with");
 }
 
 }  // namespace
