@@ -84,7 +84,7 @@ std::vector<std::vector<float>> outcome(const PartialFCOptions& options, const F
   int64_t step = 0;
   for (int i = 0; i < 3; ++i) {
     out.push_back(layer.forward(step++, comm));
-    layer->begin_update(kRate);  // beside what follows
+    const Request beside = layer->begin_update(kRate);  // what follows
     out.push_back(layer.forward(step++, comm));
     layer->update(kRate);
     out.push_back(layer.forward(step++, comm, i != 1));

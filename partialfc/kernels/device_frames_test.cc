@@ -72,7 +72,9 @@ class Table {
       EXPECT_EQ(used_now[f], used[f]);
     }
     for (size_t f = 0; f < now.size(); ++f)
-      if (used[f] >= bring.oldest) EXPECT_EQ(now[f], before[f]) << "in use";
+      if (used[f] >= bring.oldest) {
+        EXPECT_EQ(now[f], before[f]) << "in use";
+      }
     check();
     return {got, lacks};
   }
@@ -100,9 +102,13 @@ class Table {
     const std::vector<int32_t> frame_of = frame_of_.values(), slot_of = slot_of_.values();
     int64_t in_frames = 0;
     for (int64_t slot = 0; slot < rows_; ++slot)
-      if (frame_of[slot] >= 0) EXPECT_EQ(slot_of.at(frame_of[slot]), slot);
+      if (frame_of[slot] >= 0) {
+        EXPECT_EQ(slot_of.at(frame_of[slot]), slot);
+      }
     for (const int32_t slot : slot_of)
-      if (slot >= 0) EXPECT_EQ(slot_of[frame_of.at(slot)], slot);
+      if (slot >= 0) {
+        EXPECT_EQ(slot_of[frame_of.at(slot)], slot);
+      }
     in_frames = std::ranges::count_if(frame_of, [](int32_t frame) { return frame >= 0; });
     EXPECT_EQ(in_frames, std::ranges::count_if(slot_of, [](int32_t slot) { return slot >= 0; }));
     std::vector<int32_t> all(rows_);
