@@ -124,8 +124,7 @@ TEST_P(DeviceFramesTest, FramesForOneStepSuffice) {
     Layer on_device(options, {0}, comm), in_frames(options, {1}, comm);
     for (int64_t step = 0; step < 4; ++step) {
       EXPECT_EQ(in_frames.forward(step, comm), on_device.forward(step, comm));
-      in_frames->begin_update(kRate);
-      on_device->begin_update(kRate);
+      const Request first = in_frames->begin_update(kRate), second = on_device->begin_update(kRate);
     }
     in_frames.forward(4, comm);  // after the updates
     on_device.forward(4, comm);
