@@ -7,6 +7,7 @@
 #include "partialfc/base/reserved_memory.h"
 #include "partialfc/head/tile_arithmetic.h"
 #include "partialfc/kernels/bfloat16_gemm.h"
+#include "partialfc/kernels/bfloat16_rows.h"
 #include "partialfc/kernels/center_rows.h"
 
 namespace partialfc {

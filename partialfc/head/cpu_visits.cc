@@ -7,6 +7,7 @@
 
 #include "partialfc/base/error.h"
 #include "partialfc/base/trace.h"
+#include "partialfc/kernels/bfloat16_rows.h"
 #include "partialfc/kernels/center_rows.h"
 #include "partialfc/kernels/vector_ops.h"
 

@@ -124,11 +124,6 @@ PFC_AVX512 void gemm_dot_products(bool accumulate, MatrixView<const BFloat16> a,
     }
 }
 
-PFC_AVX512 inline __m512 load(const BFloat16* x) {
-  const __m256i halves = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x));
-  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
-}
-
 // rows[i], lane j ← rows[j], lane i: 16 × 16 words.
 PFC_AVX512 inline void transpose(__m512i rows[16]) {
   __m512i t[16];
@@ -195,55 +190,6 @@ PFC_AVX512 void interleave_avx512(const BFloat16* x, const BFloat16* y, BFloat16
   }
 }
 
-PFC_AVX512 void to_float_avx512(const BFloat16* x, float* out, int64_t n) {
-  int64_t i = 0;
-  for (; i + kSide <= n; i += kSide) _mm512_storeu_ps(out + i, load(x + i));
-  for (; i < n; ++i) out[i] = to_float(x[i]);
-}
-
-PFC_AVX512 void round_stochastically_avx512(uint64_t key, const float* x, BFloat16* out, int64_t n) {
-  const __m256i low = _mm256_set1_epi32(static_cast<int>(key)),
-                high = _mm256_set1_epi32(static_cast<int>(key >> 32));
-  const __m256i lanes = _mm256_add_epi32(low, _mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0));
-  for (int64_t i = 0; i < n; i += kSide) {
-    const auto mask = static_cast<__mmask16>(n - i >= kSide ? 0xffff : (1u << (n - i)) - 1);
-    __m256i bits = _mm256_add_epi32(lanes, _mm256_set1_epi32(static_cast<int>(i / 2)));  // as rounding_bits()
-    bits = _mm256_xor_si256(bits, _mm256_srli_epi32(bits, 16));
-    bits = _mm256_mullo_epi32(bits, _mm256_set1_epi32(0x7feb352d));
-    bits = _mm256_xor_si256(bits, _mm256_srli_epi32(bits, 15));
-    bits = _mm256_mullo_epi32(bits, _mm256_set1_epi32(static_cast<int>(0x846ca68bu)));
-    bits = _mm256_xor_si256(_mm256_xor_si256(bits, _mm256_srli_epi32(bits, 16)), high);
-    const __m512i number = _mm512_castps_si512(_mm512_maskz_loadu_ps(mask, x + i));
-    const __m512i moved = _mm512_add_epi32(number, _mm512_cvtepu16_epi32(bits));
-    _mm256_mask_storeu_epi16(out + i, mask, _mm512_cvtepi32_epi16(_mm512_srli_epi32(moved, 16)));
-  }
-}
-
-PFC_AVX512 float dot_avx512(const BFloat16* x, const float* y, int64_t n) {
-  __m512 even = _mm512_setzero_ps(), odd = even;
-  int64_t i = 0;
-  for (; i + 2 * kSide <= n; i += 2 * kSide) {
-    even = _mm512_fmadd_ps(load(x + i), _mm512_loadu_ps(y + i), even);
-    odd = _mm512_fmadd_ps(load(x + i + kSide), _mm512_loadu_ps(y + i + kSide), odd);
-  }
-  float sum = _mm512_reduce_add_ps(_mm512_add_ps(even, odd));
-  for (; i < n; ++i) sum += to_float(x[i]) * y[i];
-  return sum;
-}
-
-PFC_AVX512 float squared_norm_avx512(const BFloat16* x, int64_t n) {
-  __m512 even = _mm512_setzero_ps(), odd = even;
-  int64_t i = 0;
-  for (; i + 2 * kSide <= n; i += 2 * kSide) {
-    const __m512 a = load(x + i), b = load(x + i + kSide);
-    even = _mm512_fmadd_ps(a, a, even);
-    odd = _mm512_fmadd_ps(b, b, odd);
-  }
-  float sum = _mm512_reduce_add_ps(_mm512_add_ps(even, odd));
-  for (; i < n; ++i) sum += to_float(x[i]) * to_float(x[i]);
-  return sum;
-}
-
 void need_unit() { PFC_CHECK(bfloat16_unit() != BFloat16Unit::kNone); }
 
 }  // namespace
@@ -276,26 +222,6 @@ void transpose_to_bfloat16(MatrixView<const float> a, MatrixView<BFloat16> out) 
   need_unit();
   PFC_CHECK(a.rows % 32 == 0 && a.cols % 16 == 0 && out.rows == a.cols && out.cols == a.rows);
   transpose_to_bfloat16_avx512(a, out);
-}
-
-void to_float(const BFloat16* x, float* out, int64_t n) {
-  need_unit();
-  to_float_avx512(x, out, n);
-}
-
-void round_stochastically(uint64_t key, const float* x, BFloat16* out, int64_t n) {
-  need_unit();
-  round_stochastically_avx512(key, x, out, n);
-}
-
-float dot(const BFloat16* x, const float* y, int64_t n) {
-  need_unit();
-  return dot_avx512(x, y, n);
-}
-
-float squared_norm(const BFloat16* x, int64_t n) {
-  need_unit();
-  return squared_norm_avx512(x, n);
 }
 
 }  // namespace partialfc

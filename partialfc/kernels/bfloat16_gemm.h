@@ -36,13 +36,5 @@ void to_bfloat16(const float* x, BFloat16* out, int64_t n);
 void interleave(const BFloat16* x, const BFloat16* y, BFloat16* pairs, int64_t n);
 // out (n, m) ← a (m, n) transposed, rounded to the nearest. m a multiple of 32, n of 16.
 void transpose_to_bfloat16(MatrixView<const float> a, MatrixView<BFloat16> out);
-// out_i ← x_i
-void to_float(const BFloat16* x, float* out, int64_t n);
-// out_i ← x_i, rounded at random (stochastic_rounding.h)
-void round_stochastically(uint64_t key, const float* x, BFloat16* out, int64_t n);
-
-// Σ x_i y_i and Σ x_i², summed in float32
-float dot(const BFloat16* x, const float* y, int64_t n);
-float squared_norm(const BFloat16* x, int64_t n);
 
 }  // namespace partialfc

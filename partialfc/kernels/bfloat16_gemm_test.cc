@@ -1,4 +1,5 @@
 #include "partialfc/kernels/bfloat16_gemm.h"
+#include "partialfc/kernels/bfloat16_rows.h"
 
 #include <gtest/gtest.h>
 

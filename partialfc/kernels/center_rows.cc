@@ -12,7 +12,7 @@
 
 #include "partialfc/kernels/for_lanes-inl.h"
 
-#include "partialfc/kernels/bfloat16_gemm.h"
+#include "partialfc/kernels/bfloat16_rows.h"
 #include "partialfc/kernels/vector_ops.h"
 
 HWY_BEFORE_NAMESPACE();
