@@ -50,6 +50,31 @@ __device__ inline int lower_bound(const int32_t* values, int count, int32_t boun
   return first;
 }
 
+// Kernels of which a warp has a row: what they are launched with, and the row of the calling thread.
+constexpr int kRowWarps = 8;  // of a block
+constexpr int kRowThreads = kRowWarps * kWarp;
+inline unsigned blocks_of_rows(int64_t rows) {
+  return static_cast<unsigned>((rows + kRowWarps - 1) / kRowWarps);
+}
+__device__ inline int64_t row_of_warp() { return int64_t{blockIdx.x} * kRowWarps + threadIdx.x / kWarp; }
+
+// The number that lane 0 reads, for all lanes.
+template <class N>
+__device__ N broadcast_load(const N* place) {
+  N value{};
+  if (threadIdx.x % kWarp == 0) value = *place;
+  return __shfl_sync(kAllLanes, value, 0);
+}
+
+// x in the number format T, float or BFloat16, rounded to the nearest.
+template <class T>
+__device__ T from_float(float x) {
+  if constexpr (std::is_same_v<T, float>)
+    return x;
+  else
+    return to_bfloat16(x);
+}
+
 // 16 bytes of numbers, moved at once where the address allows.
 template <class T>
 struct alignas(16) Vector {

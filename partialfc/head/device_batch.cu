@@ -9,22 +9,10 @@ namespace partialfc {
 
 namespace {
 
-constexpr int kWarps = 8;  // of a block; a sample is a warp's
-constexpr int kThreads = kWarps * kWarp;
 constexpr int kSumSamples = 8;  // of a block that finishes sums, a warp each
 constexpr int kSumThreads = kSumSamples * kWarp;
 
-unsigned blocks_of_samples(int64_t samples) { return static_cast<unsigned>((samples + kWarps - 1) / kWarps); }
-__device__ inline int64_t sample_of_warp() { return int64_t{blockIdx.x} * kWarps + threadIdx.x / kWarp; }
 __device__ inline int lane() { return threadIdx.x % kWarp; }
-
-template <class T>
-__device__ T from_float(float x) {
-  if constexpr (std::is_same_v<T, float>)
-    return x;
-  else
-    return to_bfloat16(x);
-}
 
 // A label as the last two numbers of a message's row.
 __device__ inline void put_label(int64_t label, float* place) {
@@ -37,7 +25,7 @@ __device__ inline int64_t get_label(const float* place) {
 
 __global__ void pack(DeviceMatrix<const float> features, const int64_t* labels, int64_t num_classes,
                      DeviceMatrix<float> message, int32_t* bad_row) {
-  const int64_t n = sample_of_warp(), dim = features.cols;
+  const int64_t n = row_of_warp(), dim = features.cols;
   if (n >= message.rows) return;
   int64_t label = n < features.rows ? labels[n] : -1;
   if (label < -1 || label >= num_classes) {
@@ -52,7 +40,7 @@ __global__ void pack(DeviceMatrix<const float> features, const int64_t* labels, 
 
 template <class T>
 __global__ void unpack(const float* messages, int64_t rows, DeviceBatch<T> batch) {
-  const int64_t n = sample_of_warp(), dim = batch.features.cols;
+  const int64_t n = row_of_warp(), dim = batch.features.cols;
   if (n >= batch.labels.size) return;
   const float* const x = messages + n * (dim + 2);
   const int64_t label = n < rows ? get_label(x + dim) : -1;
@@ -144,7 +132,7 @@ __global__ void finish(DeviceSums<T> a, Finish f) {
 
 template <class T>
 __global__ void weigh(DeviceWeights<T> a, Margin margin) {
-  const int64_t n = sample_of_warp(), dim = a.features.cols;
+  const int64_t n = row_of_warp(), dim = a.features.cols;
   if (n >= a.class_of.size) return;
   SampleSoftmax sample{};
   const float target_logit = a.target_logits.address[n];
@@ -167,7 +155,7 @@ __global__ void weigh(DeviceWeights<T> a, Margin margin) {
 template <class T>
 __global__ void unit_gradients(DeviceSums<T> a, const float* weights, const float* coefficients,
                                DeviceMatrix<float> gradients) {
-  const int64_t n = sample_of_warp(), dim = a.records.dim;
+  const int64_t n = row_of_warp(), dim = a.records.dim;
   if (n >= gradients.rows) return;
   const float weight = weights[n];
   const int32_t j = a.class_of.address[n];
@@ -187,7 +175,7 @@ __global__ void unit_gradients(DeviceSums<T> a, const float* weights, const floa
 
 __global__ void normalization(DeviceMatrix<const float> features, const int64_t* labels,
                               DeviceMatrix<const float> unit_gradients, DeviceMatrix<float> gradients) {
-  const int64_t n = sample_of_warp(), dim = features.cols;
+  const int64_t n = row_of_warp(), dim = features.cols;
   if (n >= features.rows) return;
   const float* const x = features.address + n * features.stride;
   const float* const g = unit_gradients.address + n * unit_gradients.stride;
@@ -213,7 +201,7 @@ void pack_batch(DeviceMatrix<const float> features, DeviceSpan<const int64_t> la
                 DeviceMatrix<float> message, DeviceSpan<int32_t> bad_row, Stream& stream) {
   PFC_CHECK(features.rows == labels.size && labels.size <= message.rows &&
             features.cols + 2 == message.cols && message.stride == message.cols && bad_row.size == 1);
-  launch("pack_batch", pack, blocks_of_samples(message.rows), kThreads, 0, stream, features, labels.address,
+  launch("pack_batch", pack, blocks_of_rows(message.rows), kRowThreads, 0, stream, features, labels.address,
          num_classes, message, bad_row.address);
 }
 
@@ -221,7 +209,7 @@ template <class T>
 void unpack_batch(DeviceMatrix<const float> messages, const DeviceBatch<T>& batch, Stream& stream) {
   PFC_CHECK(messages.rows <= batch.labels.size && messages.cols == batch.features.cols + 2 &&
             messages.stride == messages.cols && batch.operand.cols == batch.features.cols);
-  launch("unpack_batch", unpack<T>, blocks_of_samples(batch.labels.size), kThreads, 0, stream,
+  launch("unpack_batch", unpack<T>, blocks_of_rows(batch.labels.size), kRowThreads, 0, stream,
          messages.address, messages.rows, batch);
 }
 
@@ -237,7 +225,7 @@ void finish_sums(const DeviceSums<T>& sums, const Margin& margin, bool with_targ
 
 template <class T>
 void weigh_samples(const Margin& margin, const DeviceWeights<T>& arguments, Stream& stream) {
-  launch("weigh_samples", weigh<T>, blocks_of_samples(arguments.class_of.size), kThreads, 0, stream,
+  launch("weigh_samples", weigh<T>, blocks_of_rows(arguments.class_of.size), kRowThreads, 0, stream,
          arguments, margin);
 }
 
@@ -245,7 +233,7 @@ template <class T>
 void feature_gradients(const DeviceSums<T>& sums, DeviceSpan<const float> weights,
                        DeviceSpan<const float> coefficients, DeviceMatrix<float> gradients, Stream& stream) {
   PFC_CHECK(gradients.rows <= sums.class_of.size && gradients.cols == sums.records.dim);
-  launch("feature_gradients", unit_gradients<T>, blocks_of_samples(gradients.rows), kThreads, 0, stream, sums,
+  launch("feature_gradients", unit_gradients<T>, blocks_of_rows(gradients.rows), kRowThreads, 0, stream, sums,
          weights.address, coefficients.address, gradients);
 }
 
@@ -254,7 +242,7 @@ void through_normalization(DeviceMatrix<const float> features, DeviceSpan<const 
                            Stream& stream) {
   PFC_CHECK(labels.size == features.rows && unit_gradients.rows >= features.rows &&
             gradients.rows == features.rows);
-  launch("through_normalization", normalization, blocks_of_samples(features.rows), kThreads, 0, stream,
+  launch("through_normalization", normalization, blocks_of_rows(features.rows), kRowThreads, 0, stream,
          features, labels.address, unit_gradients, gradients);
 }
 

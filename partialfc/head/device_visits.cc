@@ -24,23 +24,6 @@ class UpdateOnDevice final : public Request::Operation {
   const Event& event_;
 };
 
-int64_t samples_of(const PartialFCOptions& options, const RankShare& share) {
-  return padded_for_device(options.max_batch * share.ranks);
-}
-
-// The centers and products of a tile, which are written and read again, take half of the cache; whole kilo-classes.
-int64_t tile_for_cache(const PartialFCOptions& options, const RankShare& share, int ordinal) {
-  const int64_t bytes_of_class = (samples_of(options, share) + options.dim) * size_of(options.precision);
-  const int64_t classes = runtime::properties(ordinal).cache_bytes / 2 / bytes_of_class;
-  return std::max<int64_t>(1024, classes / 1024 * 1024);
-}
-
-// Classes whose E is kept: all, or whole tiles.
-int64_t kept_within(int64_t bytes, int64_t bytes_of_class, int64_t tile_classes, int64_t capacity) {
-  const int64_t classes = bytes / bytes_of_class;
-  return classes >= capacity ? capacity : classes / tile_classes * tile_classes;
-}
-
 }  // namespace
 
 template <class T>
@@ -51,7 +34,9 @@ DeviceVisits<T>::DeviceVisits(const PartialFCOptions& options, const RankShare& 
       share_(share),
       ordinal_((runtime::use_device(device.ordinal), device.ordinal)),
       rows_(options.max_batch * share.ranks),
-      samples_(samples_of(options, share)),
+      sizes_(
+          device_sizes(options, share, runtime::properties(device.ordinal).cache_bytes, device.tile_classes)),
+      samples_(sizes_.samples),
       own_stream_(device.stream == nullptr ? std::optional<Stream>(std::in_place) : std::nullopt),
       compute_(device.stream == nullptr ? *own_stream_ : *device.stream) {
   const ClassPlacement placement(options.num_classes, options.seed);
@@ -60,16 +45,10 @@ DeviceVisits<T>::DeviceVisits(const PartialFCOptions& options, const RankShare& 
       RecordLayout{.dim = options.dim, .states = options.optimizer.states(), .precision = options.precision},
       options.seed, device.frame_bytes);
   if (store_->frames() != nullptr) bring_.emplace(options, share, *store_->frames(), device.bring_ahead);
-  const int64_t capacity = DeviceActivation::capacity_of(
-      placement, share.blocks, ClassSampler(placement, options.sample_rate, options.seed), samples_);
-  const int64_t wanted =
-      device.tile_classes > 0 ? device.tile_classes : tile_for_cache(options, share, device.ordinal);
-  const int64_t tile_classes = std::min(wanted, capacity);
-  const int64_t kept = kept_within(options.kept_bytes, samples_ * int64_t{sizeof(T)}, tile_classes, capacity);
-  spare_.push_back(
-      std::make_unique<DeviceForward<T>>(options, share, samples_, kept, tile_classes, bring_.has_value()));
-  tiles_ =
-      std::make_unique<DeviceTiles<T>>(margin_, *store_, tile_classes, capacity, kept, samples_, device.tf32);
+  spare_.push_back(std::make_unique<DeviceForward<T>>(options, share, samples_, sizes_.kept_classes,
+                                                      sizes_.tile_classes, bring_.has_value()));
+  tiles_ = std::make_unique<DeviceTiles<T>>(margin_, *store_, sizes_.tile_classes, sizes_.capacity,
+                                            sizes_.kept_classes, samples_, device.tf32);
   second_visit_ = std::make_unique<DeviceUpdate<T>>(options, *store_, *tiles_);
   messages_ = std::make_unique<DeviceMessages>(options.max_batch * message_width(options.dim), share.ranks,
                                                4 * samples_ + 2, device.messages_on_device, compute_);

@@ -8,6 +8,7 @@
 #include "partialfc/device/stream.h"
 #include "partialfc/head/device_bring.h"
 #include "partialfc/head/device_messages.h"
+#include "partialfc/head/device_sizes.h"
 #include "partialfc/head/device_update.h"
 
 namespace partialfc {
@@ -70,7 +71,9 @@ class DeviceVisits final : public Visits {
   const Margin margin_;
   const RankShare share_;
   const int ordinal_;
-  const int64_t rows_, samples_;  // of all ranks; N
+  const int64_t rows_;  // of all ranks
+  const DeviceSizes sizes_;
+  const int64_t samples_;  // N
   std::optional<Stream> own_stream_;
   Stream& compute_;
   Stream update_stream_;

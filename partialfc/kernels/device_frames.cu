@@ -9,8 +9,6 @@ namespace partialfc {
 
 namespace {
 
-constexpr int kWarps = 8;  // of a block; a row is a warp's
-constexpr int kThreads = kWarps * kWarp;
 constexpr int kListThreads = 256;     // of the one block that lists
 constexpr unsigned kMoveBlocks = 64;  // keep the bus busy, and leave the rest of the device to others
 constexpr int kItems = 16;            // that a thread of it looks at in a turn
@@ -18,8 +16,6 @@ constexpr int kItems = 16;            // that a thread of it looks at in a turn
 unsigned blocks_for(int64_t count, int64_t of_block) {
   return static_cast<unsigned>((count + of_block - 1) / of_block);
 }
-
-__device__ inline int64_t row_of_warp() { return int64_t{blockIdx.x} * kWarps + threadIdx.x / kWarp; }
 
 // Marks the rows that are in frames before frames are taken.
 __global__ void mark_hits(DeviceFrameTable table, int32_t now, const int32_t* slots, int64_t count,
@@ -84,7 +80,7 @@ __global__ void move_rows(DeviceFrameTable table, int32_t now, const int32_t* sl
   const int lane = threadIdx.x % kWarp;
   const int64_t words = table.record_bytes / int64_t{sizeof(Word)};
   Word* const host = reinterpret_cast<Word*>(table.host_records);
-  for (int64_t k = row_of_warp(); k < *table.count.address; k += int64_t{gridDim.x} * kWarps) {
+  for (int64_t k = row_of_warp(); k < *table.count.address; k += int64_t{gridDim.x} * kRowWarps) {
     const int32_t j = table.missing.address[k], frame = table.victims.address[k], slot = slots[j],
                   before = table.slot_of.address[frame];
     Word* const record = reinterpret_cast<Word*>(table.frame_records) + frame * words;
@@ -127,21 +123,21 @@ void bring_rows(const DeviceFrameTable& table, const FrameBring& bring, DeviceSp
                 DeviceSpan<int32_t> places, DeviceSpan<int32_t> lacking, Stream& stream) {
   PFC_CHECK(places.size == slots.size && table.record_bytes % 2 == 0 &&
             table.missing.size == table.slot_of.size && table.victims.size == table.slot_of.size);
-  launch("mark_hits", mark_hits, blocks_for(slots.size, kThreads), kThreads, 0, stream, table, bring.now,
-         slots.address, slots.size, places.address);
+  launch("mark_hits", mark_hits, blocks_for(slots.size, kRowThreads), kRowThreads, 0, stream, table,
+         bring.now, slots.address, slots.size, places.address);
   launch("choose_frames", choose_frames, 1, kListThreads, 0, stream, table, bring, slots.address, slots.size,
          places.address, lacking.address);
   launch("move_rows", has_vectors(table) ? move_rows<Vector<float>> : move_rows<uint16_t>,
-         std::min(kMoveBlocks, blocks_for(std::min(slots.size, table.slot_of.size), kWarps)), kThreads, 0,
-         stream, table, bring.now, slots.address, places.address);
+         std::min(kMoveBlocks, blocks_for(std::min(slots.size, table.slot_of.size), kRowWarps)), kRowThreads,
+         0, stream, table, bring.now, slots.address, places.address);
 }
 
 void read_rows(const DeviceFrameTable& table, DeviceSpan<const int32_t> slots, DeviceSpan<std::byte> to,
                Stream& stream) {
   PFC_CHECK(to.size == slots.size * table.record_bytes);
   const auto run = [&]<class Word>() {
-    launch("read_rows", copy_rows<Word, true>, blocks_for(slots.size, kWarps), kThreads, 0, stream, table,
-           slots.address, slots.size, reinterpret_cast<Word*>(to.address));
+    launch("read_rows", copy_rows<Word, true>, blocks_for(slots.size, kRowWarps), kRowThreads, 0, stream,
+           table, slots.address, slots.size, reinterpret_cast<Word*>(to.address));
   };
   has_vectors(table) ? run.operator()<Vector<float>>() : run.operator()<uint16_t>();
 }
@@ -150,8 +146,8 @@ void write_rows(const DeviceFrameTable& table, DeviceSpan<const int32_t> slots,
                 DeviceSpan<const std::byte> from, Stream& stream) {
   PFC_CHECK(from.size == slots.size * table.record_bytes);
   const auto run = [&]<class Word>() {
-    launch("write_rows", copy_rows<Word, false>, blocks_for(slots.size, kWarps), kThreads, 0, stream, table,
-           slots.address, slots.size, reinterpret_cast<Word*>(const_cast<std::byte*>(from.address)));
+    launch("write_rows", copy_rows<Word, false>, blocks_for(slots.size, kRowWarps), kRowThreads, 0, stream,
+           table, slots.address, slots.size, reinterpret_cast<Word*>(const_cast<std::byte*>(from.address)));
   };
   has_vectors(table) ? run.operator()<Vector<float>>() : run.operator()<uint16_t>();
 }

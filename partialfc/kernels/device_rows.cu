@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 
 #include "partialfc/base/random.h"
 #include "partialfc/device/block.h"
@@ -10,21 +9,6 @@
 namespace partialfc {
 
 namespace {
-
-constexpr int kWarps = 8;  // of a block; a row is a warp's
-constexpr int kThreads = kWarps * kWarp;
-
-unsigned blocks_of_rows(int64_t rows) { return static_cast<unsigned>((rows + kWarps - 1) / kWarps); }
-
-__device__ inline int64_t row_of_warp() { return int64_t{blockIdx.x} * kWarps + threadIdx.x / kWarp; }
-
-// The number that lane 0 reads, for all lanes.
-template <class N>
-__device__ N broadcast_load(const N* place) {
-  N value{};
-  if (threadIdx.x % kWarp == 0) value = *place;
-  return __shfl_sync(kAllLanes, value, 0);
-}
 
 // kSize numbers at once: 16 bytes, or one number where rows are not aligned.
 template <class T, int kSize>
@@ -253,73 +237,6 @@ __global__ void forget(DeviceRowSums rows) {
   rows.slots.address[row] = -1;
 }
 
-// Two of four numbers from two words, as fill_normal.cc has it: cosine and sine by the same series, for the same digits.
-__device__ inline void normal_pair(uint32_t first_word, uint32_t second_word, float sigma, float& first,
-                                   float& second) {
-  const float u = (static_cast<float>(first_word >> 8) + 1) * 0x1.0p-24f;
-  const float radius = sigma * sqrtf(-2 * logf(u));
-  const float angle = static_cast<float>(static_cast<int32_t>(second_word) >> 8) *
-                      (std::numbers::pi_v<float> / 4 * 0x1.0p-23f);
-  const float square = angle * angle;
-  float cosine = __fmaf_rn(1.0f / 40320, square, -1.0f / 720);
-  cosine = __fmaf_rn(cosine, square, 1.0f / 24);
-  cosine = __fmaf_rn(cosine, square, -0.5f);
-  cosine = radius * __fmaf_rn(cosine, square, 1.0f);
-  float sine = __fmaf_rn(1.0f / 362880, square, -1.0f / 5040);
-  sine = __fmaf_rn(sine, square, 1.0f / 120);
-  sine = __fmaf_rn(sine, square, -1.0f / 6);
-  sine = radius * __fmaf_rn(sine * square, angle, angle);
-  if ((first_word & 2) != 0) cosine = -cosine;
-  const bool swap = (first_word & 1) != 0;
-  first = swap ? sine : cosine;
-  second = swap ? cosine : sine;
-}
-
-template <class T>
-__device__ T from_float(float x) {
-  if constexpr (std::is_same_v<T, float>)
-    return x;
-  else
-    return to_bfloat16(x);
-}
-
-template <class T>
-__global__ void draw(DeviceRecords<T> records, int64_t rows, RandomPermutation placement,
-                     int64_t first_position, uint64_t key, float sigma) {
-  const int64_t slot = row_of_warp();
-  if (slot >= rows) return;
-  const int lane = threadIdx.x % kWarp;
-  T* const record = records.address + slot * records.numbers;
-  const auto class_id = static_cast<uint64_t>(placement.inverse(first_position + slot));
-  for (int64_t d = lane * 4; d < records.dim; d += kWarp * 4) {
-    const auto words = philox(key, static_cast<uint64_t>(d / 4), class_id);
-    float numbers[4];
-    normal_pair(words[0], words[1], sigma, numbers[0], numbers[1]);
-    normal_pair(words[2], words[3], sigma, numbers[2], numbers[3]);
-    for (int e = 0; e < 4; ++e)
-      if (d + e < records.dim) record[d + e] = from_float<T>(numbers[e]);
-  }
-  for (int64_t i = records.dim + lane; i < records.numbers; i += kWarp) record[i] = T{};
-}
-
-template <class T>
-__global__ void copy_out(DeviceRecords<const T> records, const int32_t* slots, int64_t rows, T* to) {
-  const int64_t i = row_of_warp();
-  if (i >= rows) return;
-  const T* const record = records.address + broadcast_load(slots + i) * records.numbers;
-  for (int64_t e = threadIdx.x % kWarp; e < records.numbers; e += kWarp)
-    to[i * records.numbers + e] = record[e];
-}
-
-template <class T>
-__global__ void copy_in(const T* from, const int32_t* slots, int64_t rows, DeviceRecords<T> records) {
-  const int64_t i = row_of_warp();
-  if (i >= rows) return;
-  T* const record = records.address + broadcast_load(slots + i) * records.numbers;
-  for (int64_t e = threadIdx.x % kWarp; e < records.numbers; e += kWarp)
-    record[e] = from[i * records.numbers + e];
-}
-
 // Whether records can be moved 16 bytes at a time.
 template <class T>
 bool are_aligned(DeviceRecords<T> records) {
@@ -334,7 +251,7 @@ void gather_centers(DeviceRecords<const T> records, DeviceSpan<const int32_t> sl
   PFC_CHECK(centers.rows == slots.size && inverse_norms.size == slots.size && centers.cols == records.dim);
   const bool aligned = are_aligned(records) && allows_vectors(centers.address, centers.stride);
   const auto kernel = aligned ? gather<T, Vector<T>::kSize> : gather<T, 1>;
-  launch("gather_centers", kernel, blocks_of_rows(slots.size), kThreads, 0, stream, records, slots.address,
+  launch("gather_centers", kernel, blocks_of_rows(slots.size), kRowThreads, 0, stream, records, slots.address,
          slots.size, centers.address, centers.stride, inverse_norms.address, not_finite.address);
 }
 
@@ -362,20 +279,20 @@ StepArguments arguments_of(DeviceSpan<const int32_t> slots, DeviceSpan<const flo
 void add_rows(DeviceSpan<const int32_t> slots, DeviceSpan<const int32_t> places,
               DeviceSpan<const float> inverse_norms, const DeviceRowSums& rows, Stream& stream) {
   PFC_CHECK(places.size == slots.size && rows.places.size == rows.slots.size);
-  launch("add_rows", add_rows_of, blocks_of_rows(slots.size), kThreads, 0, stream, slots.address,
+  launch("add_rows", add_rows_of, blocks_of_rows(slots.size), kRowThreads, 0, stream, slots.address,
          places.address, inverse_norms.address, slots.size, rows);
 }
 
 void add_gradients(DeviceSpan<const int32_t> slots, DeviceSpan<const float> inverse_norms,
                    DeviceMatrix<const float> gradients, const DeviceTargets& targets,
                    const DeviceRowSums& rows, Stream& stream) {
-  launch("add_gradients", add_gradients_of, blocks_of_rows(slots.size), kThreads, 0, stream,
+  launch("add_gradients", add_gradients_of, blocks_of_rows(slots.size), kRowThreads, 0, stream,
          arguments_of(slots, inverse_norms, gradients, targets), rows);
 }
 
 void forget_rows(const DeviceRowSums& rows, Stream& stream) {
-  launch("forget_rows", forget, static_cast<unsigned>((rows.slots.size + kThreads - 1) / kThreads), kThreads,
-         0, stream, rows);
+  launch("forget_rows", forget, static_cast<unsigned>((rows.slots.size + kRowThreads - 1) / kRowThreads),
+         kRowThreads, 0, stream, rows);
 }
 
 template <class T>
@@ -397,7 +314,7 @@ void step_rows(const RowStep& row_step, DeviceRecords<T> records, DeviceSpan<con
   arguments.changed = changed.address;
   constexpr int kSize = Vector<T>::kSize;
   const auto run = [&](auto kernel) {
-    launch("step_rows", kernel, blocks_of_rows(slots.size), kThreads, 0, stream, records, arguments);
+    launch("step_rows", kernel, blocks_of_rows(slots.size), kRowThreads, 0, stream, records, arguments);
   };
   const auto run_for = [&]<bool kAdamW>() {
     const bool aligned = are_aligned(records) && allows_vectors(gradients.address, gradients.stride);
@@ -414,39 +331,12 @@ void step_rows(const RowStep& row_step, DeviceRecords<T> records, DeviceSpan<con
     run_for.template operator()<false>();
 }
 
-template <class T>
-void draw_rows(DeviceRecords<T> records, int64_t rows, const RandomPermutation& placement,
-               int64_t first_position, uint64_t key, float sigma, Stream& stream) {
-  launch("draw_rows", draw<T>, blocks_of_rows(rows), kThreads, 0, stream, records, rows, placement,
-         first_position, key, sigma);
-}
-
-template <class T>
-void copy_out_records(DeviceRecords<const T> records, DeviceSpan<const int32_t> slots, DeviceSpan<T> to,
-                      Stream& stream) {
-  PFC_CHECK(to.size == slots.size * records.numbers);
-  launch("copy_out_records", copy_out<T>, blocks_of_rows(slots.size), kThreads, 0, stream, records,
-         slots.address, slots.size, to.address);
-}
-
-template <class T>
-void copy_in_records(DeviceSpan<const T> from, DeviceSpan<const int32_t> slots, DeviceRecords<T> records,
-                     Stream& stream) {
-  PFC_CHECK(from.size == slots.size * records.numbers);
-  launch("copy_in_records", copy_in<T>, blocks_of_rows(slots.size), kThreads, 0, stream, from.address,
-         slots.address, slots.size, records);
-}
-
-#define PFC_FOR_TYPE(T)                                                                                      \
-  template void gather_centers(DeviceRecords<const T>, DeviceSpan<const int32_t>, DeviceMatrix<T>,           \
-                               DeviceSpan<float>, DeviceSpan<int32_t>, Stream&);                             \
-  template void step_rows(const RowStep&, DeviceRecords<T>, DeviceSpan<const int32_t>,                       \
-                          DeviceSpan<const int32_t>, DeviceSpan<const float>, DeviceMatrix<const float>,     \
-                          const DeviceTargets&, uint64_t, int64_t, DeviceSpan<uint8_t>, Stream&);            \
-  template void draw_rows(DeviceRecords<T>, int64_t, const RandomPermutation&, int64_t, uint64_t, float,     \
-                          Stream&);                                                                          \
-  template void copy_out_records(DeviceRecords<const T>, DeviceSpan<const int32_t>, DeviceSpan<T>, Stream&); \
-  template void copy_in_records(DeviceSpan<const T>, DeviceSpan<const int32_t>, DeviceRecords<T>, Stream&);
+#define PFC_FOR_TYPE(T)                                                                                  \
+  template void gather_centers(DeviceRecords<const T>, DeviceSpan<const int32_t>, DeviceMatrix<T>,       \
+                               DeviceSpan<float>, DeviceSpan<int32_t>, Stream&);                         \
+  template void step_rows(const RowStep&, DeviceRecords<T>, DeviceSpan<const int32_t>,                   \
+                          DeviceSpan<const int32_t>, DeviceSpan<const float>, DeviceMatrix<const float>, \
+                          const DeviceTargets&, uint64_t, int64_t, DeviceSpan<uint8_t>, Stream&);
 PFC_FOR_TYPE(float)
 PFC_FOR_TYPE(BFloat16)
 #undef PFC_FOR_TYPE

@@ -22,14 +22,6 @@ struct Arguments {
   int64_t classes, samples, product_stride, value_stride, sum_stride;
 };
 
-template <class T>
-__device__ T from_float(float x) {
-  if constexpr (std::is_same_v<T, float>)
-    return x;
-  else
-    return to_bfloat16(x);
-}
-
 // kSamplesOfLane numbers, 16 bytes at a time.
 template <class T>
 __device__ void load(const T* from, float (&to)[kSamplesOfLane]) {
