@@ -63,8 +63,8 @@ class LayersTest(unittest.TestCase):
         self.expect("cli/x.cc:1: <mpi.h> belongs to partialfc/comm/mpi alone")
 
     def test_a_folder_that_is_in_no_layer(self):
-        self.write("partialfc/device/x.h", "")
-        self.expect("partialfc/device/x.h: lies in no layer; add its folder to scripts/layers.py")
+        self.write("partialfc/elsewhere/x.h", "")
+        self.expect("partialfc/elsewhere/x.h: lies in no layer; add its folder to scripts/layers.py")
 
     def test_a_layer_that_does_not_exist(self):
         shutil.rmtree(os.path.join(self.copy, "partialfc/plan"))
