@@ -11,9 +11,8 @@ class DeviceFrames {
   // As many frames as `bytes` hold, one at least, and no more than rows. What is in the records is unspecified.
   DeviceFrames(int64_t rows, int64_t record_bytes, int64_t bytes);
 
-  std::span<std::byte> host_records() const {
-    return host_records_.span();
-  }                                                                  // of all rows, until the first bring
+  // Of all rows, until the first bring.
+  std::span<std::byte> host_records() const { return host_records_.span(); }
   DeviceSpan<std::byte> records() const { return records_.span(); }  // (F)
   int64_t size() const { return slot_of_.size(); }                   // F
   int64_t record_bytes() const { return record_bytes_; }

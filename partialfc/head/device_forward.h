@@ -30,7 +30,7 @@ struct DeviceForward {
         features(samples * options.dim),
         operand(samples * padded_for_device(options.dim)),
         weighted(samples * padded_for_device(options.dim)),
-        counts(5),
+        counts(kCounts),
         cosines(samples),
         weights(samples),
         coefficients(samples),
@@ -44,13 +44,14 @@ struct DeviceForward {
     return {buffer.span().address, samples(), dim, padded_for_device(dim)};
   }
 
+  enum Count { kActive, kBadRow, kSamples, kNotFinite, kLackingFrames, kCounts };  // places in `counts`
   // What a step counts, cleared when it begins, each (1): S, bad rows (pack_batch), samples, what is not finite,
   // frames that there are too few.
-  DeviceSpan<int32_t> active_count() const { return counts.span().part(0, 1); }
-  DeviceSpan<int32_t> bad_row() const { return counts.span().part(1, 1); }
-  DeviceSpan<int32_t> sample_count() const { return counts.span().part(2, 1); }
-  DeviceSpan<int32_t> not_finite() const { return counts.span().part(3, 1); }
-  DeviceSpan<int32_t> lacking_frames() const { return counts.span().part(4, 1); }
+  DeviceSpan<int32_t> active_count() const { return counts.span().part(kActive, 1); }
+  DeviceSpan<int32_t> bad_row() const { return counts.span().part(kBadRow, 1); }
+  DeviceSpan<int32_t> sample_count() const { return counts.span().part(kSamples, 1); }
+  DeviceSpan<int32_t> not_finite() const { return counts.span().part(kNotFinite, 1); }
+  DeviceSpan<int32_t> lacking_frames() const { return counts.span().part(kLackingFrames, 1); }
   // Where the records of the active classes lie (S), −1 for none.
   DeviceSpan<const int32_t> places() const {
     return frames.size() > 0 ? frames.span() : activation.active().slots;

@@ -8,6 +8,18 @@
 
 namespace partialfc {
 
+// An update that is done when the device is.
+class UpdateOnDevice final : public Request::Operation {
+ public:
+  explicit UpdateOnDevice(const Event& event) : event_(event) {}
+  bool finished() override { return event_.is_done(); }
+  void wait() override { event_.synchronize(); }
+  void then(Stream& stream) override { stream.wait(event_); }
+
+ private:
+  const Event& event_;
+};
+
 template <class T>
 class DeviceUpdate {
  public:

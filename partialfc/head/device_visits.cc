@@ -10,22 +10,6 @@
 
 namespace partialfc {
 
-namespace {
-
-// An update that is done when the device is.
-class UpdateOnDevice final : public Request::Operation {
- public:
-  explicit UpdateOnDevice(const Event& event) : event_(event) {}
-  bool finished() override { return event_.is_done(); }
-  void wait() override { event_.synchronize(); }
-  void then(Stream& stream) override { stream.wait(event_); }
-
- private:
-  const Event& event_;
-};
-
-}  // namespace
-
 template <class T>
 DeviceVisits<T>::DeviceVisits(const PartialFCOptions& options, const RankShare& share,
                               const DeviceVisitsOptions& device)
@@ -52,7 +36,15 @@ DeviceVisits<T>::DeviceVisits(const PartialFCOptions& options, const RankShare& 
   second_visit_ = std::make_unique<DeviceUpdate<T>>(options, *store_, *tiles_);
   messages_ = std::make_unique<DeviceMessages>(options.max_batch * message_width(options.dim), share.ranks,
                                                4 * samples_ + 2, device.messages_on_device, compute_);
-  host_counts_ = PinnedBuffer<int32_t>(spare_.back()->counts.size());
+  host_counts_ = PinnedBuffer<int32_t>(DeviceForward<T>::kCounts);
+}
+
+template <class T>
+void DeviceVisits<T>::observe_rows(RowObserver* observer) {
+  // The slots of a forward half come to the host for an observer that is there when it is made.
+  PFC_CHECK(observer == nullptr || pending_.empty(),
+            "an observer of rows comes while {} forwards are pending", pending_.size());
+  observer_ = observer;
 }
 
 template <class T>
@@ -174,15 +166,17 @@ Visits::ReducedSums DeviceVisits<T>::read_sums() {
   return {.negatives = sums.first(samples_),
           .finite = sums.back() == 0,
           .samples = std::ranges::count_if(targets, [](float logit) { return !std::isinf(logit); }),
-          .active = host_counts_[0]};
+          .active = host_counts_[DeviceForward<T>::kActive]};
 }
 
 template <class T>
 void DeviceVisits<T>::throw_what_was_counted() const {
-  if (host_counts_[4] > 0) bring_->throw_lacking(host_counts_[4], host_counts_[0]);
-  if (host_counts_[1] == 0) return;
+  if (host_counts_[DeviceForward<T>::kLackingFrames] > 0)
+    bring_->throw_lacking(host_counts_[DeviceForward<T>::kLackingFrames],
+                          host_counts_[DeviceForward<T>::kActive]);
+  if (host_counts_[DeviceForward<T>::kBadRow] == 0) return;
   fail("row {}: its label is none of {} classes; labels are 0 ... {}, or -1 for a row to leave out",
-       host_counts_[1] - 1, options_.num_classes, options_.num_classes - 1);
+       host_counts_[DeviceForward<T>::kBadRow] - 1, options_.num_classes, options_.num_classes - 1);
 }
 
 template <class T>

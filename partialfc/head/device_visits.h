@@ -15,8 +15,8 @@ namespace partialfc {
 
 struct DeviceVisitsOptions {
   int ordinal = 0;  // of the device
-  Stream* stream =
-      nullptr;  // of that device, in which features are made; it outlives the visits. Null: one of their own
+  // Of that device, in which features are made; it outlives the visits. Null: one of their own.
+  Stream* stream = nullptr;
   // Whether the layer's communicator is on the device too, on the same stream; else messages go through the host, which
   // waits for each.
   bool messages_on_device = false;
@@ -34,7 +34,7 @@ class DeviceVisits final : public Visits {
   DeviceVisits(const PartialFCOptions& options, const RankShare& share, const DeviceVisitsOptions& device);
 
   CenterStore& store() override { return *store_; }
-  void observe_rows(RowObserver* observer) override { observer_ = observer; }
+  void observe_rows(RowObserver* observer) override;
 
   void after(Request request) override { messages_->on_device() ? request.then(compute_) : request.wait(); }
   Exchange pack(const HostFeatures& batch) override;
