@@ -3,70 +3,49 @@
 
 #include <cmath>
 
-#include "partialfc/base/random.h"
-#include "partialfc/device/test_device.h"
+#include "partialfc/device/test_matrix.h"
 #include "partialfc/kernels/device_products.h"
-#include "partialfc/kernels/device_rows.h"
+#include "partialfc/kernels/device_records.h"
 
 namespace partialfc {
 
-// (rows, cols) in rows of padded length, and what a product must not touch past their ends.
+// Random numbers in rows that are padded as the layer pads them, and longer.
 template <class T>
 struct RandomOperand {
   RandomOperand(int64_t rows, int64_t cols, uint64_t seed)
-      : rows(rows), cols(cols), stride(padded_for_device(cols) + 8) {
-    RandomStream random(11, Purpose::kSyntheticData, seed);
-    std::vector<T> values(rows * stride);
-    for (T& value : values) value = from_float(static_cast<float>(random.normal()));
-    buffer = to_device(values);
-    host = values;
-  }
-  static T from_float(float value) {
-    if constexpr (std::is_same_v<T, float>)
-      return value;
-    else
-      return to_bfloat16(value);
-  }
-  double at(int64_t i, int64_t j) const { return to_float(host[i * stride + j]); }
-  DeviceMatrix<T> view() const { return {buffer.span().address, rows, cols, stride}; }
+      : host(random_matrix<T>(rows, cols, seed)), device(host, padded_for_device(cols) + 8) {}
+  double at(int64_t i, int64_t j) const { return to_float(host[i][j]); }
+  DeviceMatrix<T> view() const { return device.view(); }
 
-  int64_t rows, cols, stride;
-  DeviceBuffer<T> buffer;
-  std::vector<T> host;
+  Matrix<T> host;
+  TestMatrix<T> device;
 };
 
 template <class T>
 class DeviceProductsFixture : public DeviceTest {
  protected:
-  // Sums of `terms` products of standard normal numbers, and the result's own rounding.
-  static double allowed(int64_t terms, bool rounded) {
-    const double sum = std::sqrt(static_cast<double>(terms));
-    return 1e-6 * sum * sum + (rounded ? 0x1p-8 * 5 * sum : 0);
-  }
-
-  // got is as it was before but for rows × cols, which are expected(i, j).
+  // The result is expected(i, j), a sum of `terms` products of numbers within (−1, 1); all around it is as it was.
   template <class R, class Expected>
-  void expect(const char* what, const RandomOperand<R>& result, int64_t terms, Stream& stream,
-              Expected expected) {
-    const std::vector<R> got = to_host(result.buffer.span(), stream);
-    for (int64_t i = 0; i < result.rows; ++i)
-      for (int64_t j = 0; j < result.stride; ++j) {
-        const double value = to_float(got[i * result.stride + j]);
-        if (j < result.cols)
-          ASSERT_NEAR(value, expected(i, j), allowed(terms, !std::is_same_v<R, float>))
-              << what << " " << i << " " << j;
-        else
-          ASSERT_EQ(value, result.at(i, j)) << what << ": past the end of row " << i;
+  void expect(const char* what, const RandomOperand<R>& result, int64_t terms, Expected expected) {
+    const Matrix<R> got = result.device.read();
+    const double rounding = std::is_same_v<R, float> ? 0 : 0x1p-8;
+    for (int64_t i = 0; i < got.rows(); ++i)
+      for (int64_t j = 0; j < got.cols(); ++j) {
+        const double wanted = expected(i, j);
+        ASSERT_NEAR(to_float(got[i][j]), wanted,
+                    1e-6 * static_cast<double>(terms) + rounding * std::abs(wanted))
+            << what << " " << i << " " << j;
       }
   }
 
   void compare(DeviceProducts<T>& products, int64_t classes, int64_t samples, int64_t dim) {
     SCOPED_TRACE(fmt::format("{} classes, {} samples, {} dimensions", classes, samples, dim));
     Stream stream;
-    const RandomOperand<T> centers(classes, dim, 1), features(samples, dim, 2), values(classes, samples, 3);
-    const RandomOperand<T> logits(classes, samples, 4);
+    const RandomOperand<T> centers(classes, dim, 1), features(samples, dim, 2), values(classes, samples, 3),
+        logits(classes, samples, 4);
     products.logits(centers.view(), features.view(), logits.view(), stream);
-    expect("logits", logits, dim, stream, [&](int64_t j, int64_t n) {
+    stream.synchronize();
+    expect("logits", logits, dim, [&](int64_t j, int64_t n) {
       double sum = 0;
       for (int64_t d = 0; d < dim; ++d) sum += centers.at(j, d) * features.at(n, d);
       return sum;
@@ -74,7 +53,8 @@ class DeviceProductsFixture : public DeviceTest {
     for (const bool accumulate : {false, true}) {
       const RandomOperand<float> u(samples, dim, 5);
       products.u(accumulate, values.view(), centers.view(), u.view(), stream);
-      expect("u", u, classes, stream, [&](int64_t n, int64_t d) {
+      stream.synchronize();
+      expect("u", u, classes, [&](int64_t n, int64_t d) {
         double sum = accumulate ? u.at(n, d) : 0;
         for (int64_t j = 0; j < classes; ++j) sum += values.at(j, n) * centers.at(j, d);
         return sum;
@@ -82,7 +62,8 @@ class DeviceProductsFixture : public DeviceTest {
     }
     const RandomOperand<float> gradients(classes, dim, 6);
     products.gradients(values.view(), features.view(), gradients.view(), stream);
-    expect("gradients", gradients, samples, stream, [&](int64_t j, int64_t d) {
+    stream.synchronize();
+    expect("gradients", gradients, samples, [&](int64_t j, int64_t d) {
       double sum = 0;
       for (int64_t n = 0; n < samples; ++n) sum += values.at(j, n) * features.at(n, d);
       return sum;
