@@ -1,23 +1,16 @@
 // fill_normal() of random.h, for each instruction set.
 //
-// Four numbers come from the four words of philox(key, counter, id), counter = i / 4. A pair of words gives a pair of
-// numbers by Box and Muller's method ("A note on the generation of random normal deviates", 1958):
-//
-//   radius = sigma · sqrt(−2 ln u), u in (0, 1] from 24 bits of the first word
-//   angle in [−π/4, π/4) from 24 bits of the second
-//   (radius · cos angle, radius · sin angle), turned into one of the four quadrants by two spare bits of the first word:
-//   bit 0 swaps the two, bit 1 changes the sign of the cosine.
+// Four numbers come from the four words of philox(key, counter, id), counter = i / 4; a pair of words gives a pair of
+// numbers (normal_pair.h).
 #include <algorithm>
-#include <cmath>
-#include <numbers>
 
+#include "partialfc/base/normal_pair.h"
 #include "partialfc/base/random.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "partialfc/base/fill_normal.cc"
 #include <hwy/foreach_target.h>  // compiles this file once for each instruction set; before the other two
 
-#include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
 HWY_BEFORE_NAMESPACE();
@@ -26,25 +19,12 @@ namespace partialfc::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 #if HWY_TARGET == HWY_SCALAR
 
-// Two of four numbers, from two words.
-void NormalPair(uint32_t first_word, uint32_t second_word, float sigma, float* out) {
-  const float u = (static_cast<float>(first_word >> 8) + 1) * 0x1.0p-24f;
-  const float radius = sigma * std::sqrt(-2 * std::log(u));
-  const float angle = static_cast<float>(static_cast<int32_t>(second_word) >> 8) *
-                      (std::numbers::pi_v<float> / 4 * 0x1.0p-23f);
-  const float cosine = (first_word & 2) != 0 ? -radius * std::cos(angle) : radius * std::cos(angle);
-  const float sine = radius * std::sin(angle);
-  const bool swap = (first_word & 1) != 0;
-  out[0] = swap ? sine : cosine;
-  out[1] = swap ? cosine : sine;
-}
-
 void FillNormal(float* HWY_RESTRICT out, size_t size, uint64_t key, uint64_t id, float sigma) {
   for (size_t i = 0; i < size; i += 4) {
     const auto words = philox(key, i / 4, id);
     float numbers[4];
-    NormalPair(words[0], words[1], sigma, numbers);
-    NormalPair(words[2], words[3], sigma, numbers + 2);
+    normal_pair(words[0], words[1], sigma, numbers[0], numbers[1]);
+    normal_pair(words[2], words[3], sigma, numbers[2], numbers[3]);
     std::copy_n(numbers, std::min<size_t>(4, size - i), out + i);
   }
 }
@@ -56,15 +36,6 @@ using Word = hn::ScalableTag<uint32_t>;
 using DoubleWord = hn::ScalableTag<uint64_t>;
 using Words = hn::Vec<Word>;
 using Floats = hn::Vec<Float>;
-
-#if HWY_TARGET == HWY_SCALAR
-
-HWY_INLINE void Philox(uint64_t key, uint64_t counter, uint64_t id, Words (&words)[4]) {
-  const auto block = philox(key, counter, id);
-  for (int i = 0; i < 4; ++i) words[i] = hn::Set(Word(), block[i]);
-}
-
-#else
 
 // philox() of a counter in each 64-bit lane. The words are the lower halves of the lanes: multiplication reads only
 // those, so that nothing has to clear the upper ones.
@@ -111,33 +82,45 @@ HWY_INLINE void Philox(uint64_t key, uint64_t counter, uint64_t id, Words (&word
   words[3] = Interleaved(even.c3, odd.c3);
 }
 
-#endif
-
-// Cosine and sine on [−π/4, π/4] by their Taylor series: the first terms left out are below 3e-8 and 3e-9.
 HWY_INLINE Floats Cos(Floats square) {
   const Float d;
-  auto sum = hn::MulAdd(hn::Set(d, 1.0f / 40320), square, hn::Set(d, -1.0f / 720));
-  sum = hn::MulAdd(sum, square, hn::Set(d, 1.0f / 24));
-  sum = hn::MulAdd(sum, square, hn::Set(d, -0.5f));
+  auto sum = hn::MulAdd(hn::Set(d, normal::kCos8), square, hn::Set(d, normal::kCos6));
+  sum = hn::MulAdd(sum, square, hn::Set(d, normal::kCos4));
+  sum = hn::MulAdd(sum, square, hn::Set(d, normal::kCos2));
   return hn::MulAdd(sum, square, hn::Set(d, 1.0f));
 }
 
 HWY_INLINE Floats Sin(Floats angle, Floats square) {
   const Float d;
-  auto sum = hn::MulAdd(hn::Set(d, 1.0f / 362880), square, hn::Set(d, -1.0f / 5040));
-  sum = hn::MulAdd(sum, square, hn::Set(d, 1.0f / 120));
-  sum = hn::MulAdd(sum, square, hn::Set(d, -1.0f / 6));
+  auto sum = hn::MulAdd(hn::Set(d, normal::kSin9), square, hn::Set(d, normal::kSin7));
+  sum = hn::MulAdd(sum, square, hn::Set(d, normal::kSin5));
+  sum = hn::MulAdd(sum, square, hn::Set(d, normal::kSin3));
   return hn::MulAdd(hn::Mul(sum, square), angle, angle);
+}
+
+HWY_INLINE Floats Logarithm(Floats u) {
+  const Float d;
+  const hn::RebindToSigned<Float> i32;
+  const auto bits = hn::BitCast(i32, u);
+  const auto exponent = hn::ShiftRight<23>(hn::Sub(bits, hn::Set(i32, normal::kRootOfHalf)));
+  const auto m = hn::BitCast(d, hn::Sub(bits, hn::ShiftLeft<23>(exponent)));
+  const auto one = hn::Set(d, 1.0f), e = hn::ConvertTo(d, exponent);
+  const auto f = hn::Div(hn::Sub(m, one), hn::Add(m, one)), square = hn::Mul(f, f);
+  auto sum = hn::MulAdd(hn::Set(d, normal::kLog9), square, hn::Set(d, normal::kLog7));
+  sum = hn::MulAdd(sum, square, hn::Set(d, normal::kLog5));
+  sum = hn::MulAdd(sum, square, hn::Set(d, normal::kLog3));
+  const auto rest = hn::MulAdd(hn::Mul(f, square), sum, hn::Mul(e, hn::Set(d, normal::kLn2Low)));
+  return hn::MulAdd(e, hn::Set(d, normal::kLn2High), hn::MulAdd(hn::Set(d, 2.0f), f, rest));
 }
 
 HWY_INLINE void NormalPair(Words first_word, Words second_word, Floats sigma, Floats& first, Floats& second) {
   const Float d;
   const hn::RebindToSigned<Float> signed_tag;
   const auto count = hn::ConvertTo(d, hn::BitCast(signed_tag, hn::ShiftRight<8>(first_word)));
-  const auto u = hn::Mul(hn::Add(count, hn::Set(d, 1.0f)), hn::Set(d, 0x1.0p-24f));
-  const auto radius = hn::Mul(sigma, hn::Sqrt(hn::Mul(hn::Set(d, -2.0f), hn::Log(d, u))));
+  const auto u = hn::Mul(hn::Add(count, hn::Set(d, 1.0f)), hn::Set(d, normal::kUnit));
+  const auto radius = hn::Mul(sigma, hn::Sqrt(hn::Mul(hn::Set(d, -2.0f), Logarithm(u))));
   const auto turn = hn::ConvertTo(d, hn::ShiftRight<8>(hn::BitCast(signed_tag, second_word)));
-  const auto angle = hn::Mul(turn, hn::Set(d, std::numbers::pi_v<float> / 4 * 0x1.0p-23f));
+  const auto angle = hn::Mul(turn, hn::Set(d, normal::kTurn));
   const auto square = hn::Mul(angle, angle);
   const auto sign = hn::BitCast(d, hn::ShiftLeft<31>(hn::ShiftRight<1>(first_word)));
   const auto cosine = hn::Xor(hn::Mul(radius, Cos(square)), sign), sine = hn::Mul(radius, Sin(angle, square));

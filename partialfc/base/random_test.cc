@@ -9,6 +9,8 @@
 #include <set>
 #include <vector>
 
+#include "partialfc/base/normal_pair.h"
+
 namespace partialfc {
 namespace {
 
@@ -71,6 +73,36 @@ TEST_P(FillNormal, FollowsItsFormula) {
       EXPECT_EQ(values.front(), 9.0f);  // nothing before the beginning
       EXPECT_EQ(values.back(), 9.0f);   // or past the end
     }
+}
+
+// As a GPU has them, where multiplications and additions are fused: on x86, from AVX2 on (better sets have lower numbers).
+TEST_P(FillNormal, IsTheScalarFunctionToTheLastBit) {
+  const bool fuses = HWY_ARCH_X86 == 0 || GetParam() <= HWY_AVX2;
+  const size_t n = 1 << 16;
+  std::vector<float> values(n);
+  fill_normal(values, 21, 4, 1.0f);
+  for (size_t i = 0; i < n; i += 2) {
+    const auto words = philox(21, i / 4, 4);
+    float pair[2];
+    normal_pair(words[i % 4], words[i % 4 + 1], 1.0f, pair[0], pair[1]);
+    for (size_t j = 0; j < 2; ++j)
+      if (fuses)
+        ASSERT_EQ(values[i + j], pair[j]) << i + j;
+      else
+        ASSERT_NEAR(values[i + j], pair[j], 4e-7 * std::abs(pair[j])) << i + j;
+  }
+}
+
+// All the values that u can have.
+TEST(NormalPair, LogarithmIsGoodToTwoUnitsInTheLastPlace) {
+  double worst = 0;
+  for (uint32_t count = 1; count < 1 << 24; ++count) {
+    const float u = static_cast<float>(count) * 0x1.0p-24f;
+    const double expected = std::log(double{u}), unit = std::ilogb(expected) - 23;
+    worst = std::max(worst, std::abs(normal::logarithm(u) - expected) * std::exp2(-unit));
+  }
+  EXPECT_LE(worst, 2.0);
+  EXPECT_EQ(normal::logarithm(1.0f), 0.0f);
 }
 
 INSTANTIATE_TEST_SUITE_P(InstructionSets, FillNormal, testing::ValuesIn(hwy::SupportedAndGeneratedTargets()),

@@ -1,35 +1,12 @@
 #include "partialfc/kernels/device_records.h"
 
-#include <numbers>
-
+#include "partialfc/base/normal_pair.h"
 #include "partialfc/base/random_bits.h"
 #include "partialfc/device/block.h"
 
 namespace partialfc {
 
 namespace {
-
-// Two of four numbers from two words, as fill_normal.cc has it: cosine and sine by the same series, for the same digits.
-__device__ inline void normal_pair(uint32_t first_word, uint32_t second_word, float sigma, float& first,
-                                   float& second) {
-  const float u = (static_cast<float>(first_word >> 8) + 1) * 0x1.0p-24f;
-  const float radius = sigma * sqrtf(-2 * logf(u));
-  const float angle = static_cast<float>(static_cast<int32_t>(second_word) >> 8) *
-                      (std::numbers::pi_v<float> / 4 * 0x1.0p-23f);
-  const float square = angle * angle;
-  float cosine = __fmaf_rn(1.0f / 40320, square, -1.0f / 720);
-  cosine = __fmaf_rn(cosine, square, 1.0f / 24);
-  cosine = __fmaf_rn(cosine, square, -0.5f);
-  cosine = radius * __fmaf_rn(cosine, square, 1.0f);
-  float sine = __fmaf_rn(1.0f / 362880, square, -1.0f / 5040);
-  sine = __fmaf_rn(sine, square, 1.0f / 120);
-  sine = __fmaf_rn(sine, square, -1.0f / 6);
-  sine = radius * __fmaf_rn(sine * square, angle, angle);
-  if ((first_word & 2) != 0) cosine = -cosine;
-  const bool swap = (first_word & 1) != 0;
-  first = swap ? sine : cosine;
-  second = swap ? cosine : sine;
-}
 
 template <class T>
 __global__ void draw(DeviceRecords<T> records, int64_t rows, RandomPermutation placement,

@@ -26,8 +26,7 @@ struct DeviceRecords {
 };
 
 // The first records of slots 0 … rows − 1, whose classes are those at positions first_position …: N(0, sigma) as
-// initial_center() draws it, state zero: all but one number of a thousand to 2 units in the last place, which is what the
-// logarithms of host and device leave, all to 4.
+// initial_center() draws it, state zero: by the host's operations (base/normal_pair.h), for the host's digits.
 template <class T>
 void draw_rows(DeviceRecords<T> records, int64_t rows, const RandomPermutation& placement,
                int64_t first_position, uint64_t key, float sigma, Stream& stream);

@@ -152,11 +152,10 @@ TYPED_TEST(DeviceRows, GatherTellsOfNumbersThatAreNone) {
     }
 }
 
-// The host's logarithm is good to 4 units in the last place, of which the square root leaves half.
+// The operations are the same (normal_pair.h): the last digits differ only where the host does not fuse them.
 TYPED_TEST(DeviceRows, FirstRowsAreTheHosts) {
   PFC_CASE;
   const RandomPermutation placement(1000, 3);
-  int64_t numbers = 0, beyond_two_units = 0;
   for (const int64_t dim : {1, 3, 4, 5, 127, 128, 130, 512})
     for (const int64_t rows : {1, 8, 33}) {
       const Layout layout{dim};
@@ -167,16 +166,11 @@ TYPED_TEST(DeviceRows, FirstRowsAreTheHosts) {
         for (int64_t d = 0; d < dim; ++d) {
           const float x = expected[d], unit = std::abs(std::nextafter(x, 2.0f) - x);
           const float off = std::abs(to_float(got(i, d)) - x);
-          ASSERT_LE(off, (std::is_same_v<T, float> ? 4 * unit : std::abs(x) * 0x1.01p-8f)) << i << ", " << d;
+          ASSERT_LE(off, (std::is_same_v<T, float> ? 2 * unit : std::abs(x) * 0x1.01p-8f)) << i << ", " << d;
           EXPECT_EQ(got(i, dim + d), T{});
-          beyond_two_units += off > 2 * unit;
         }
-        numbers += dim;
       }
     }
-  if constexpr (std::is_same_v<T, float>) {
-    EXPECT_LE(beyond_two_units, numbers / 500);
-  }
 }
 
 template <class T>
