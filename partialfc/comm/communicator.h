@@ -23,6 +23,7 @@
 #include "partialfc/comm/communicator_options.h"
 #include "partialfc/comm/request.h"
 #include "partialfc/comm/traffic.h"
+#include "partialfc/comm/watch.h"
 #include "partialfc/device/view.h"
 
 namespace partialfc {
@@ -89,6 +90,9 @@ class Communicator {
     return begin(true, call_of<T>(Collective::kBroadcast, nullptr, inout.address, inout.size, {}, root));
   }
   Request barrier() { return begin(on_device(), {Collective::kBarrier}); }
+
+  // Counts an operation that something else performs as this channel's next: watch.h.
+  virtual std::unique_ptr<Watch> watch(const CollectiveCall& call) = 0;
 
   // A further channel over the same ranks. Collective: every rank opens the same channels in the same order, from one
   // thread. The name has at most 63 bytes.

@@ -41,6 +41,7 @@ class DeviceRanks final : public Communicator {
   int ranks_on_host() const override { return bootstrap_->ranks_on_host(); }
   const std::string& host_of(int rank) const override { return bootstrap_->host_of(rank); }
   bool on_device() const override { return true; }
+  std::unique_ptr<Watch> watch(const CollectiveCall& call) override { return bootstrap_->watch(call); }
 
  protected:
   Request start(const CollectiveCall& call) override;

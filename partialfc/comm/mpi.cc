@@ -13,12 +13,37 @@ namespace {
 
 using Scratch = MpiPending::Scratch;
 
+[[noreturn]] void throw_timeout(MpiEngine& engine, const std::string& channel, const MpiPending& pending) {
+  const Awaited awaited{channel, engine.rank(), pending.number, pending.call};
+  throw TimeoutError(
+      describe_timeout(awaited, engine.options().timeout, engine.ask_positions(pending.channel)));
+}
+
+class MpiWatched : public Watch {
+ public:
+  MpiWatched(std::shared_ptr<MpiEngine> engine, const std::string& channel,
+             std::shared_ptr<MpiPending> pending)
+      : engine_(std::move(engine)), channel_(channel), pending_(std::move(pending)) {}
+  ~MpiWatched() override { engine_->finish(*pending_); }
+
+  void check() override {
+    if (!deadline_) deadline_ = std::chrono::steady_clock::now() + engine_->options().timeout;
+    engine_->finished(*pending_);  // throws where a rank is lost
+    if (std::chrono::steady_clock::now() >= *deadline_) throw_timeout(*engine_, channel_, *pending_);
+  }
+
+ private:
+  const std::shared_ptr<MpiEngine> engine_;
+  const std::string channel_;
+  const std::shared_ptr<MpiPending> pending_;
+  std::optional<std::chrono::steady_clock::time_point> deadline_;
+};
+
 class MpiOperation : public Request::Operation {
  public:
-  MpiOperation(std::shared_ptr<MpiEngine> engine, int channel, const std::string& channel_name,
-               const CollectiveCall& call, Scratch received, std::shared_ptr<MpiPending> pending)
+  MpiOperation(std::shared_ptr<MpiEngine> engine, const std::string& channel_name, const CollectiveCall& call,
+               Scratch received, std::shared_ptr<MpiPending> pending)
       : engine_(std::move(engine)),
-        channel_(channel),
         channel_name_(channel_name),
         call_(call),
         received_(std::move(received)),
@@ -51,11 +76,7 @@ class MpiOperation : public Request::Operation {
     if (!deadline_) deadline_ = std::chrono::steady_clock::now() + engine_->options().timeout;
   }
 
-  [[noreturn]] void throw_timeout() {
-    const Awaited awaited{channel_name_, engine_->rank(), pending_->number, call_};
-    throw TimeoutError(
-        describe_timeout(awaited, engine_->options().timeout, engine_->ask_positions(channel_)));
-  }
+  [[noreturn]] void throw_timeout() { partialfc::throw_timeout(*engine_, channel_name_, *pending_); }
 
   // Second half of reduce_scatter: received_ (size(), n) holds every rank's elements for this one.
   void reduce_received() {
@@ -66,7 +87,6 @@ class MpiOperation : public Request::Operation {
   }
 
   const std::shared_ptr<MpiEngine> engine_;
-  const int channel_;
   const std::string channel_name_;
   const CollectiveCall call_;
   const Scratch received_;  // null but for reduce_scatter
@@ -83,6 +103,9 @@ class MpiCommunicator : public Communicator {
   int size() const override { return engine_->size(); }
   int ranks_on_host() const override { return engine_->ranks_on_host(); }
   const std::string& host_of(int rank) const override { return engine_->host_of(rank); }
+  std::unique_ptr<Watch> watch(const CollectiveCall& call) override {
+    return std::make_unique<MpiWatched>(engine_, name(), engine_->watch(channel_, call));
+  }
 
  protected:
   Request start(const CollectiveCall& call) override;
@@ -147,8 +170,7 @@ Request MpiCommunicator::start(const CollectiveCall& call) {
     return MPI_ERR_UNSUPPORTED_OPERATION;
   };
   auto started = engine_->start(channel_, call, scratch, issue);
-  return Request(
-      std::make_unique<MpiOperation>(engine_, channel_, name(), call, scratch, std::move(started)));
+  return Request(std::make_unique<MpiOperation>(engine_, name(), call, scratch, std::move(started)));
 }
 
 void initialize_mpi() {

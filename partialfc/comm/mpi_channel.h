@@ -30,6 +30,7 @@ struct MpiPending {
 
   MPI_Request request = MPI_REQUEST_NULL;
   bool done = false;
+  bool watched = false;  // something else performs it, and says when it is done
   int channel = -1;
   int64_t number = 0;  // on the channel, the first being #1
   CollectiveCall call;

@@ -68,10 +68,7 @@ int MpiEngine::add_channel(const std::string& name) {
   return static_cast<int>(channels_.size()) - 1;
 }
 
-std::shared_ptr<MpiPending> MpiEngine::start(int channel_index, const CollectiveCall& call,
-                                             MpiPending::Scratch scratch,
-                                             const std::function<int(MPI_Comm, MPI_Request*)>& issue) {
-  std::lock_guard lock(mutex_);
+std::shared_ptr<MpiPending> MpiEngine::begin(int channel_index, const CollectiveCall& call) {
   throw_if_stopped();
   PFC_CHECK(!ended_, "{} after the end of the MPI session", describe(call));
   MpiChannel& channel = channels_[channel_index];
@@ -81,13 +78,34 @@ std::shared_ptr<MpiPending> MpiEngine::start(int channel_index, const Collective
   pending->channel = channel_index;
   pending->number = channel.position.started;
   pending->call = call;
-  pending->scratch = std::move(scratch);
   pending->lane = channel.lane.get();
   pending->began = TraceLane::begin();
-  check_mpi(issue(channel.communicator, &pending->request), name_of(call.collective));
+  return pending;
+}
+
+std::shared_ptr<MpiPending> MpiEngine::start(int channel, const CollectiveCall& call,
+                                             MpiPending::Scratch scratch,
+                                             const std::function<int(MPI_Comm, MPI_Request*)>& issue) {
+  std::lock_guard lock(mutex_);
+  auto pending = begin(channel, call);
+  pending->scratch = std::move(scratch);
+  check_mpi(issue(channels_[channel].communicator, &pending->request), name_of(call.collective));
   pending_.push_back(pending);
   if (pending_.size() == 1) wake_.notify_one();
   return pending;
+}
+
+std::shared_ptr<MpiPending> MpiEngine::watch(int channel, const CollectiveCall& call) {
+  std::lock_guard lock(mutex_);
+  auto pending = begin(channel, call);
+  pending->watched = true;
+  pending_.push_back(pending);
+  return pending;
+}
+
+void MpiEngine::finish(MpiPending& pending) {
+  std::lock_guard lock(mutex_);
+  set_done(pending);
 }
 
 bool MpiEngine::finished(MpiPending& pending) {
@@ -197,10 +215,14 @@ void MpiEngine::throw_if_stopped(const MpiPending* waited_for) const {
 }
 
 void MpiEngine::test(MpiPending& pending) {
+  if (pending.watched) return;
   int flag = 0;
   check_mpi(MPI_Test(&pending.request, &flag, MPI_STATUS_IGNORE), "MPI_Test");
-  pending.done = flag != 0;
-  if (!pending.done) return;
+  if (flag != 0) set_done(pending);
+}
+
+void MpiEngine::set_done(MpiPending& pending) {
+  pending.done = true;
   pending.scratch.reset();
   if (pending.lane)
     pending.lane->add_in_turn(name_of(pending.call.collective), pending.began, pending.call.bytes());

@@ -43,13 +43,15 @@ class MpiEngine {
   const std::string& host_of(int rank) const { return hosts_[rank]; }
   const Communicator::Options& options() const { return options_; }
   const MpiTypes& types() const { return types_; }
-
   // A new channel over all ranks; returns its index. Collective and blocking.
   int add_channel(const std::string& name);
 
   // Starts the channel's next operation: `issue` calls MPI, which may fill `scratch`.
   std::shared_ptr<MpiPending> start(int channel, const CollectiveCall& call, MpiPending::Scratch scratch,
                                     const std::function<int(MPI_Comm, MPI_Request*)>& issue);
+  // The same for an operation that something else performs, until finish() says that it is done.
+  std::shared_ptr<MpiPending> watch(int channel, const CollectiveCall& call);
+  void finish(MpiPending& pending);
   bool finished(MpiPending& pending);
   // True once it is done, false if that does not happen before the deadline.
   bool wait_for(MpiPending& pending, Clock::time_point deadline);
@@ -70,9 +72,7 @@ class MpiEngine {
   std::string why_lost() const { return loss_.why(); }
   // Tells rank 0 if an operation has been waited for so long.
   void report_long_wait(std::chrono::milliseconds longest);
-  // Whether a rank has told this one since the last call.
-  bool take_long_wait();
-
+  bool take_long_wait();  // whether a rank has told this one since the last call
   // From here on no MPI call is made, and every operation throws `why`.
   void stop(const std::string& why);
   // The same, unless the operation is done: its buffers are about to go.
@@ -90,9 +90,11 @@ class MpiEngine {
   void run_progress_thread();
   void end_threads();
   std::unique_lock<std::timed_mutex> lock_soon();
-  // Those below are called under the lock.
+  // Called under the lock:
+  std::shared_ptr<MpiPending> begin(int channel, const CollectiveCall& call);
   void throw_if_stopped(const MpiPending* waited_for = nullptr) const;
   void test(MpiPending& pending);
+  void set_done(MpiPending& pending);
   void advance();
   void beat();
   void receive(const MpiStatus::Message& message);

@@ -72,45 +72,15 @@ struct Channel {
   std::vector<TraceLane> lanes;                      // (size)
 };
 
-class ThreadOperation : public Request::Operation {
+// One rank's wait for an operation: until when, and what it says then. Under the world's lock.
+class Waiting {
  public:
-  ThreadOperation(std::shared_ptr<Channel> channel, std::shared_ptr<Round> round, int rank, int64_t number)
-      : channel_(std::move(channel)), round_(std::move(round)), rank_(rank), number_(number) {}
+  Waiting(std::shared_ptr<Channel> channel, int rank, int64_t number, const CollectiveCall& call)
+      : channel_(std::move(channel)), rank_(rank), number_(number), call_(call) {}
 
-  ~ThreadOperation() override {
-    World& world = *channel_->world;
-    std::unique_lock lock(world.mutex);
-    if (complete())
-      wait_for_the_work(lock);
-    else
-      world.stop(fmt::format("rank {} failed before {} was finished", rank_, operation_text()));
-  }
-
-  bool finished() override {
-    std::unique_lock lock(channel_->world->mutex);
-    set_deadline();
-    throw_if_hopeless();
-    return round_->done;
-  }
-
-  void wait() override {
-    World& world = *channel_->world;
-    std::unique_lock lock(world.mutex);
-    set_deadline();
-    world.changed.wait_until(lock, *deadline_,
-                             [&] { return complete() || !world.stopped.empty() || awaits_an_ended_rank(); });
-    throw_if_hopeless();
-    wait_for_the_work(lock);
-  }
-
- private:
-  // All under the world's lock.
-  bool complete() const { return round_->arrived == channel_->world->size; }
-  void wait_for_the_work(std::unique_lock<std::mutex>& lock) {
-    channel_->world->changed.wait(lock, [&] { return round_->done; });
-  }
-  void set_deadline() {
+  std::chrono::steady_clock::time_point deadline() {
     if (!deadline_) deadline_ = std::chrono::steady_clock::now() + channel_->world->timeout;
+    return *deadline_;
   }
   bool awaits_an_ended_rank() const {
     const World& world = *channel_->world;
@@ -118,27 +88,81 @@ class ThreadOperation : public Request::Operation {
       if (world.ended[r] && channel_->positions[r].started < number_) return true;
     return false;
   }
-  Awaited awaited() const { return {channel_->name, rank_, number_, round_->calls[rank_]}; }
   std::string operation_text() const {
-    return fmt::format("{} (#{} of channel {})", describe(round_->calls[rank_]), number_, channel_->name);
+    return fmt::format("{} (#{} of channel {})", describe(call_), number_, channel_->name);
   }
-
-  void throw_if_hopeless() const {
+  void throw_if_hopeless() {
     const World& world = *channel_->world;
-    if (complete()) return;
     world.throw_if_stopped();
+    if (!awaits_an_ended_rank() && std::chrono::steady_clock::now() < deadline()) return;
     std::vector<std::optional<Position>> positions(channel_->positions.begin(), channel_->positions.end());
     for (int r = 0; r < world.size; ++r) positions[r]->ended = world.ended[r];
-    if (awaits_an_ended_rank()) fail("{}: {}", describe(awaited()), explain_delay(awaited(), positions));
-    if (std::chrono::steady_clock::now() >= *deadline_)
-      throw TimeoutError(describe_timeout(awaited(), world.timeout, positions));
+    const Awaited awaited{channel_->name, rank_, number_, call_};
+    if (awaits_an_ended_rank()) fail("{}: {}", describe(awaited), explain_delay(awaited, positions));
+    throw TimeoutError(describe_timeout(awaited, world.timeout, positions));
   }
 
+ private:
   const std::shared_ptr<Channel> channel_;
-  const std::shared_ptr<Round> round_;
   const int rank_;
   const int64_t number_;
+  const CollectiveCall call_;
   std::optional<std::chrono::steady_clock::time_point> deadline_;
+};
+
+class ThreadWatch : public Watch {
+ public:
+  ThreadWatch(std::shared_ptr<World> world, Waiting waiting)
+      : world_(std::move(world)), waiting_(std::move(waiting)) {}
+  void check() override {
+    std::lock_guard lock(world_->mutex);
+    waiting_.throw_if_hopeless();
+  }
+
+ private:
+  const std::shared_ptr<World> world_;
+  Waiting waiting_;
+};
+
+class ThreadOperation : public Request::Operation {
+ public:
+  ThreadOperation(std::shared_ptr<World> world, std::shared_ptr<Round> round, int rank, Waiting waiting)
+      : world_(std::move(world)), round_(std::move(round)), rank_(rank), waiting_(std::move(waiting)) {}
+
+  ~ThreadOperation() override {
+    std::unique_lock lock(world_->mutex);
+    if (complete())
+      wait_for_the_work(lock);
+    else
+      world_->stop(fmt::format("rank {} failed before {} was finished", rank_, waiting_.operation_text()));
+  }
+
+  bool finished() override {
+    std::unique_lock lock(world_->mutex);
+    if (!complete()) waiting_.throw_if_hopeless();
+    return round_->done;
+  }
+
+  void wait() override {
+    std::unique_lock lock(world_->mutex);
+    world_->changed.wait_until(lock, waiting_.deadline(), [&] {
+      return complete() || !world_->stopped.empty() || waiting_.awaits_an_ended_rank();
+    });
+    if (!complete()) waiting_.throw_if_hopeless();
+    wait_for_the_work(lock);
+  }
+
+ private:
+  // All under the world's lock.
+  bool complete() const { return round_->arrived == world_->size; }
+  void wait_for_the_work(std::unique_lock<std::mutex>& lock) {
+    world_->changed.wait(lock, [&] { return round_->done; });
+  }
+
+  const std::shared_ptr<World> world_;
+  const std::shared_ptr<Round> round_;
+  const int rank_;
+  Waiting waiting_;
 };
 
 class ThreadCommunicator : public Communicator {
@@ -150,24 +174,34 @@ class ThreadCommunicator : public Communicator {
   int size() const override { return channel_->world->size; }
   int ranks_on_host() const override { return size(); }
   const std::string& host_of(int) const override { return channel_->world->host; }
+  std::unique_ptr<Watch> watch(const CollectiveCall& call) override;
 
  protected:
   Request start(const CollectiveCall& call) override;
   std::unique_ptr<Communicator> duplicate(const std::string& name) override;
 
  private:
+  // The number of this rank's next operation. Under the world's lock.
+  int64_t begin(const CollectiveCall& call) {
+    channel_->world->throw_if_stopped();
+    channel_->positions[rank_].last = call;
+    return ++channel_->positions[rank_].started;
+  }
+
   const std::shared_ptr<Channel> channel_;
   const int rank_;
   size_t opened_ = 0;  // channels that this rank has opened from here
 };
 
+std::unique_ptr<Watch> ThreadCommunicator::watch(const CollectiveCall& call) {
+  std::lock_guard lock(channel_->world->mutex);
+  return std::make_unique<ThreadWatch>(channel_->world, Waiting(channel_, rank_, begin(call), call));
+}
+
 Request ThreadCommunicator::start(const CollectiveCall& call) {
   World& world = *channel_->world;
   std::unique_lock lock(world.mutex);
-  world.throw_if_stopped();
-  Position& position = channel_->positions[rank_];
-  const int64_t number = ++position.started;
-  position.last = call;
+  const int64_t number = begin(call);
 
   auto& slot = channel_->rounds[number];
   if (!slot) slot = std::make_shared<Round>(size(), rank_);
@@ -179,7 +213,8 @@ Request ThreadCommunicator::start(const CollectiveCall& call) {
   round->calls[rank_] = call;
   round->began[rank_] = TraceLane::begin();
   if (++round->arrived < size())
-    return Request(std::make_unique<ThreadOperation>(channel_, round, rank_, number));
+    return Request(std::make_unique<ThreadOperation>(channel_->world, round, rank_,
+                                                     Waiting(channel_, rank_, number, call)));
 
   channel_->rounds.erase(number);
   lock.unlock();

@@ -1,6 +1,7 @@
 // What needs a GPU, in a library that was built without CUDA.
 #include "partialfc/base/error.h"
 #include "partialfc/comm/device_ranks.h"
+#include "partialfc/comm/nccl.h"
 #include "partialfc/head/device_visits.h"
 #include "partialfc/kernels/device_products.h"
 
@@ -16,6 +17,8 @@ namespace {
 }  // namespace
 
 std::unique_ptr<Communicator> open_device_channel(Communicator&, const std::string&, Stream&) { refuse(); }
+
+std::unique_ptr<Communicator> open_nccl_channel(Communicator&, const std::string&, Stream&) { refuse(); }
 
 std::unique_ptr<Visits> make_device_visits(const PartialFCOptions&, const RankShare&,
                                            const DeviceVisitsOptions&) {
