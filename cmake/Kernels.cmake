@@ -49,7 +49,7 @@ list(GET PARTIALFC_CUDA_ARCHITECTURES -1 architecture)
 list(APPEND PARTIALFC_NVCC_FLAGS -gencode arch=compute_${architecture},code=compute_${architecture})
 
 function(partialfc_cuda_objects target)
-  get_target_property(includes fmt::fmt INTERFACE_INCLUDE_DIRECTORIES)
+  get_target_property(includes found::fmt INTERFACE_INCLUDE_DIRECTORIES)
   list(REMOVE_ITEM includes /usr/include)  # compilers look there by themselves, and in their own order
   list(TRANSFORM includes PREPEND -isystem=)
   foreach(source ${ARGN})
