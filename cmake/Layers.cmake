@@ -9,7 +9,7 @@
 #                                               to parse. UNITY: sources are compiled six at a time
 #   partialfc_never_prints(TARGET)              a ctest test that this static library can neither print, exit nor abort
 #   partialfc_mpi_test(NAME RANKS n COMMAND PROGRAM ARGUMENT … [OUTPUT REGEX])
-#                                               a ctest test (label mpi) that runs a program under mpirun; it passes
+#                                               a ctest test (label mpi) that runs a program under mpirun, where there is MPI; it passes
 #                                               if mpirun returns 0 or, with OUTPUT, if the output matches
 
 include(CMakeParseArguments)
@@ -48,6 +48,7 @@ function(partialfc_test name)
     set(ARG_SOURCES ${name}.cc)
   endif()
   add_executable(${name} ${ARG_SOURCES})
+  set_target_properties(${name} PROPERTIES UNITY_BUILD OFF)   # whatever CMAKE_UNITY_BUILD says
   if(ARG_UNITY)
     set_target_properties(${name} PROPERTIES ${PARTIALFC_UNITY})
   endif()
@@ -88,6 +89,10 @@ set(PARTIALFC_MPIRUN_FLAGS --oversubscribe --bind-to none)
 # Left out of sanitizer builds: Open MPI itself leaks and races.
 function(partialfc_mpi_test name)
   if(NOT PARTIALFC_BUILD_TESTS OR PARTIALFC_SANITIZE)
+    return()
+  endif()
+  if(NOT PARTIALFC_MPI_FOUND)
+    partialfc_leave_out(MPI COUNT 1)
     return()
   endif()
   cmake_parse_arguments(ARG "" "RANKS;OUTPUT" "COMMAND" ${ARGN})
