@@ -13,6 +13,8 @@ namespace partialfc {
 
 namespace {
 
+constexpr const char* kBuiltWithout = "absent: this program was built without it";
+
 std::string last_word(const std::string& line) { return line.substr(line.rfind(' ') + 1); }
 
 void check_version(CheckList& list, const std::string& name, const std::string& built,
@@ -20,12 +22,26 @@ void check_version(CheckList& list, const std::string& name, const std::string& 
   list.ok(name, found.starts_with(built) ? found : fmt::format("{}, built with {}", found, built));
 }
 
+void check_mpi_versions(CheckList& list, const std::string& mpirun) {
+  const MpiVersions mpi = mpi_versions();
+  if (mpi.built.empty()) return list.absent("Open MPI", kBuiltWithout);
+  check_version(list, "Open MPI", mpi.built, mpi.found);
+  if (mpirun.empty())
+    list.absent("mpirun", "absent: install openmpi-bin to run on more than one rank");
+  else if (last_word(mpirun) == mpi.found)
+    list.ok("mpirun", mpi.found);
+  else
+    list.wrong("mpirun", fmt::format("'{}', but the library that ranks load is {}", mpirun, mpi.found),
+               "put the mpirun of that library first in PATH");
+}
+
 void check_blas_versions(CheckList& list) {
-  const dnnl_version_t* dnnl = dnnl_version();
-  check_version(list, "oneDNN",
-                fmt::format("{}.{}.{}", DNNL_VERSION_MAJOR, DNNL_VERSION_MINOR, DNNL_VERSION_PATCH),
-                fmt::format("{}.{}.{}, runs with {}", dnnl->major, dnnl->minor, dnnl->patch,
-                            instruction_set_name(dnnl::get_effective_cpu_isa())));
+  const OnednnVersions onednn = onednn_versions();
+  if (onednn.built.empty())
+    list.absent("oneDNN", kBuiltWithout);
+  else
+    check_version(list, "oneDNN", onednn.built,
+                  fmt::format("{}, runs with {}", onednn.found, onednn.instruction_set));
   // "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH …"
   const std::string config = openblas_get_config(), built = OPENBLAS_VERSION;
   const auto second_word = [](const std::string& text) {
@@ -57,16 +73,11 @@ void check_cuda_versions(CheckList& list, const CudaLibraries& cuda) {
 void check_versions(CheckList& list, const CudaLibraries& cuda, const std::string& mpirun) {
   list.begin_section("versions");
   const TorchVersions torch = torch_versions();
-  list.ok("libtorch", fmt::format("built with {}, loaded {}", torch.built, torch.library));
-  const MpiVersions mpi = mpi_versions();
-  check_version(list, "Open MPI", mpi.built, mpi.found);
-  if (mpirun.empty())
-    list.absent("mpirun", "absent: install openmpi-bin to run on more than one rank");
-  else if (last_word(mpirun) == mpi.found)
-    list.ok("mpirun", mpi.found);
+  if (torch.built.empty())
+    list.absent("libtorch", kBuiltWithout);
   else
-    list.wrong("mpirun", fmt::format("'{}', but the library that ranks load is {}", mpirun, mpi.found),
-               "put the mpirun of that library first in PATH");
+    list.ok("libtorch", fmt::format("built with {}, loaded {}", torch.built, torch.library));
+  check_mpi_versions(list, mpirun);
   check_blas_versions(list);
   check_cuda_versions(list, cuda);
 }

@@ -14,25 +14,33 @@
 #include "partialfc/base/cores.h"
 #include "partialfc/base/error.h"
 #include "partialfc/base/process_memory.h"
+#include "partialfc/comm/mpi.h"
 
 namespace partialfc {
 
 namespace {
 
+constexpr const char* kBuiltWithoutMpi = "absent: this program was built without MPI";
+
 void check_ways(CheckList& list, const std::string& mpirun) {
   list.begin_section("controllers");
-  if (mpirun.empty())
+  if (mpi_versions().built.empty())
+    list.absent("MPI", kBuiltWithoutMpi);
+  else if (mpirun.empty())
     list.absent("MPI", "absent: there is no mpirun");
   else
     list.ok("MPI", "mpirun, partialfc launch");
   list.ok("threads", "ranks in one process, of the library");
   const std::string srun = first_line_of({"srun", "--version"});
-  if (srun.empty())
-    list.absent("Slurm", "absent");
+  if (srun.empty() || mpi_versions().built.empty())
+    list.absent("Slurm", srun.empty() ? "absent" : kBuiltWithoutMpi);
   else
     list.ok("Slurm", srun + ": srun --mpi=pmix");
   list.begin_section("tensor operations");
-  list.ok("MPI", "on CPUs");
+  if (mpi_versions().built.empty())
+    list.absent("MPI", kBuiltWithoutMpi);
+  else
+    list.ok("MPI", "on CPUs");
   list.absent("NCCL", "absent: this version is built without it");
 }
 

@@ -62,6 +62,7 @@ int check(const CheckArguments& arguments, const std::vector<std::string>& rest)
   const std::vector<Host> hosts = given_hosts(arguments.hosts, arguments.hostfile);
   RecipeCheck recipe;
   if (!arguments.recipe.empty()) recipe = recipe_check(arguments, hosts, rest);
+  if (!hosts.empty()) require_mpi("check of hosts");
   CheckList list;
   check_machine(list);
   if (!hosts.empty())

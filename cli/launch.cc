@@ -9,6 +9,7 @@
 #include "cli/command.h"
 #include "measure/link_measurement.h"
 #include "partialfc/base/error.h"
+#include "partialfc/comm/mpi.h"
 #include "partialfc/launch/hosts.h"
 #include "partialfc/launch/mpirun_command.h"
 #include "partialfc/launch/rank_environment.h"
@@ -86,6 +87,7 @@ int restart_after_failures(const std::vector<std::string>& command, int most) {
 }
 
 int launch(const LaunchArguments& arguments, const Launched& launched) {
+  require_mpi("launch");
   const bool is_training = launched.is_ours && launched.words[1] == "train";
   if (arguments.max_restarts > 0 && !is_training)
     fail_usage("--max-restarts {}: only train can go on where it failed, not '{}'", arguments.max_restarts,

@@ -12,44 +12,46 @@
 #   partialfc_cuda_objects(TARGET a.cu …)
 #       adds what nvcc makes of the files to a target of this folder
 
-set(PARTIALFC_CUDA AUTO CACHE STRING "Build for NVIDIA's GPUs: ON, OFF, or AUTO: where a toolkit is found")
-set(PARTIALFC_CUDA_ARCHITECTURES 75 80 86 89 90 100 120 CACHE STRING
-    "Compute capabilities to compile for; code that newer devices translate themselves comes with the last")
+include(CudaArchitectures)
+set(PARTIALFC_CUDA_ARCHITECTURES "" CACHE STRING
+    "Compute capabilities to compile for, such as 80;90; code that newer devices translate themselves comes with the last \
+[all from 7.0 on that the toolkit knows]")
 
-# Sanitizers are for the host's code.
-if(PARTIALFC_CUDA AND NOT PARTIALFC_SANITIZE)
-  find_package(CUDAToolkit QUIET)
+if(PARTIALFC_SANITIZE)
+  set(PARTIALFC_CUDA OFF)   # sanitizers are for the host's code
 endif()
-if(CUDAToolkit_NVCC_EXECUTABLE)
-  set(PARTIALFC_CUDA_FOUND ON)
-  message(STATUS "CUDA ${CUDAToolkit_VERSION}: ${CUDAToolkit_NVCC_EXECUTABLE}, for ${PARTIALFC_CUDA_ARCHITECTURES}")
-elseif(PARTIALFC_CUDA STREQUAL ON)
-  message(FATAL_ERROR "PARTIALFC_CUDA is ON, and no nvcc was found: set CUDAToolkit_ROOT to the toolkit's folder")
-else()
-  set(PARTIALFC_CUDA_FOUND OFF)
-  message(STATUS "Without CUDA (no nvcc, PARTIALFC_CUDA=OFF, or sanitizers): GPUs cannot be used")
+set(nvcc)
+if(PARTIALFC_CUDA)
+  find_package(CUDAToolkit 12 QUIET)
+  if(CUDAToolkit_FOUND AND CUDAToolkit_NVCC_EXECUTABLE)
+    set(nvcc ${CUDAToolkit_NVCC_EXECUTABLE})
+    partialfc_cuda_architectures(architectures ${CUDAToolkit_VERSION} ${PARTIALFC_CUDA_ARCHITECTURES})
+  endif()
 endif()
+partialfc_optional(CUDA "${nvcc}" "CUDA ${CUDAToolkit_VERSION}: ${nvcc}, for ${architectures}"
+                   "CUDA 12 or 13 with nvcc" "GPUs cannot be used")
 
 if(PARTIALFC_BUILD_TESTS)
-  find_package(Boost QUIET COMPONENTS context)
-  if(Boost_CONTEXT_FOUND)
+  partialfc_find_library(boost_context boost/context/detail/fcontext.hpp boost_context OPTIONAL)
+  if(TARGET found::boost_context)
     set(PARTIALFC_SIMULATOR ON)
   else()
-    message(STATUS "Without Boost.Context: kernels are not tested on the CPU")
+    message(STATUS "Boost.Context: not found; kernels are not tested on the CPU")
   endif()
 endif()
 
 # FMT_USE_CONSTEXPR: fmt takes nvcc for a compiler without C++14.
 set(PARTIALFC_NVCC_FLAGS -std=c++20 -O3 --expt-relaxed-constexpr -lineinfo -DFMT_USE_CONSTEXPR=1 -Werror all-warnings
                          -Xcompiler -Wall,-Wextra,-Wno-missing-field-initializers,-Wno-unused-parameter,-Werror,-fPIC)
-foreach(architecture ${PARTIALFC_CUDA_ARCHITECTURES})
+foreach(architecture ${architectures})
   list(APPEND PARTIALFC_NVCC_FLAGS -gencode arch=compute_${architecture},code=sm_${architecture})
 endforeach()
-list(GET PARTIALFC_CUDA_ARCHITECTURES -1 architecture)
+set(PARTIALFC_CUDA_COMPILED ${architectures})
+list(POP_BACK architectures architecture)
 list(APPEND PARTIALFC_NVCC_FLAGS -gencode arch=compute_${architecture},code=compute_${architecture})
 
 function(partialfc_cuda_objects target)
-  get_target_property(includes fmt::fmt INTERFACE_INCLUDE_DIRECTORIES)
+  get_target_property(includes found::fmt INTERFACE_INCLUDE_DIRECTORIES)
   list(REMOVE_ITEM includes /usr/include)  # compilers look there by themselves, and in their own order
   list(TRANSFORM includes PREPEND -isystem=)
   foreach(source ${ARGN})
@@ -122,8 +124,9 @@ function(partialfc_kernel_test name)
   endif()
   # The body, compiled once for both.
   add_library(${name}_body OBJECT EXCLUDE_FROM_ALL ${ARG_SOURCES})
-  target_compile_options(${name}_body PRIVATE ${PARTIALFC_WARNINGS} $<$<CONFIG:Release>:-O1> -fPIE)
-  set_target_properties(${name}_body PROPERTIES POSITION_INDEPENDENT_CODE OFF)  # as programs have it, for their headers
+  target_compile_options(${name}_body PRIVATE ${PARTIALFC_WARNINGS} ${PARTIALFC_TEST_OPTIMIZATION} -fPIE)
+  # No position-independent code, as programs have it, for their headers.
+  set_target_properties(${name}_body PROPERTIES POSITION_INDEPENDENT_CODE OFF UNITY_BUILD OFF)
   target_link_libraries(${name}_body PRIVATE ${ARG_LIBRARIES} GTest::gmock)
   get_property(shared GLOBAL PROPERTY PARTIALFC_TEST_HEADERS)
   if(shared AND ARG_LIBRARIES STREQUAL partialfc)

@@ -1,7 +1,6 @@
 #include "measure/gemm_floor.h"
 
 #include <cblas.h>
-#include <omp.h>
 
 #include <algorithm>
 #include <chrono>
@@ -9,6 +8,7 @@
 #include <thread>
 
 #include "measure/onednn.h"
+#include "partialfc/base/error.h"
 #include "partialfc/base/matrix.h"
 #include "partialfc/base/parallel.h"
 
@@ -27,40 +27,6 @@ void sgemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, 
   cblas_sgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans, transpose_b ? CblasTrans : CblasNoTrans,
               m, n, k, 1, a, transpose_a ? m : k, b, transpose_b ? k : n, beta, c, n);
 }
-
-// c (m, n) = op(a) · op(b), by oneDNN's OpenMP threads; c is float32.
-class DnnlProduct {
- public:
-  DnnlProduct(Precision precision, int threads, bool transpose_a, bool transpose_b, int64_t m, int64_t n,
-              int64_t k, void* a, void* b, float* c)
-      : threads_(threads), engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {
-    using Memory = dnnl::memory;
-    omp_set_num_threads(threads);
-    const auto type = precision == Precision::kFloat32 ? Memory::data_type::f32 : Memory::data_type::bf16;
-    const auto tag = [](bool transpose) {
-      return transpose ? Memory::format_tag::ba : Memory::format_tag::ab;
-    };
-    const Memory::desc a_desc({m, k}, type, tag(transpose_a)), b_desc({k, n}, type, tag(transpose_b)),
-        c_desc({m, n}, Memory::data_type::f32, tag(false));
-    matmul_ = make_matmul(engine_, a_desc, b_desc, c_desc);
-    arguments_ = {{DNNL_ARG_SRC, Memory(a_desc, engine_, a)},
-                  {DNNL_ARG_WEIGHTS, Memory(b_desc, engine_, b)},
-                  {DNNL_ARG_DST, Memory(c_desc, engine_, c)}};
-  }
-
-  void run() {
-    omp_set_num_threads(threads_);
-    matmul_.execute(stream_, arguments_);
-    stream_.wait();
-  }
-
- private:
-  int threads_;
-  dnnl::engine engine_;
-  dnnl::stream stream_;
-  dnnl::matmul matmul_;
-  std::unordered_map<int, dnnl::memory> arguments_;
-};
 
 }  // namespace
 
@@ -127,12 +93,15 @@ struct GemmFloor::Operands {
     if (product == 2) sgemm(true, false, s, d, n, e.data(), x.data(), 0, gradient.data());
   }
 
-  DnnlProduct dnnl_product(int product) {
-    const Precision precision = is_float ? Precision::kFloat32 : Precision::kBFloat16;
-    const int threads = team.size();
-    if (product == 0) return {precision, threads, false, true, n, s, d, x.data(), w.data(), logits.data()};
-    if (product == 1) return {precision, threads, false, false, n, d, s, e.data(), w.data(), u.data()};
-    return {precision, threads, true, false, s, d, n, e.data(), x.data(), gradient.data()};
+  std::function<void()> by_onednn(int product) {
+    const auto make = [&](bool transpose_a, bool transpose_b, int64_t m, int64_t columns, int64_t k, auto& a,
+                          auto& b, auto& c) {
+      return onednn_product(is_float ? Precision::kFloat32 : Precision::kBFloat16, team.size(), transpose_a,
+                            transpose_b, m, columns, k, a.data(), b.data(), c.data());
+    };
+    if (product == 0) return make(false, true, n, s, d, x, w, logits);
+    if (product == 1) return make(false, false, n, d, s, e, w, u);
+    return make(true, false, s, d, n, e, x, gradient);
   }
 
   int64_t n, s, d;
@@ -145,9 +114,13 @@ struct GemmFloor::Operands {
 
 std::vector<GemmFloor::Way> GemmFloor::ways_of(int product, const ProductFloorOptions& options) {
   std::vector<Way> ways;
-  auto dnnl_product = std::make_shared<DnnlProduct>(operands_->dnnl_product(product));
-  ways.push_back({"oneDNN", [dnnl_product] { dnnl_product->run(); }});
-  if (options.precision != Precision::kFloat32) return ways;
+  if (auto by_onednn = operands_->by_onednn(product)) ways.push_back({"oneDNN", std::move(by_onednn)});
+  if (options.precision != Precision::kFloat32) {
+    if (ways.empty())
+      fail_usage(
+          "bare products in bfloat16 are oneDNN's, and partialfc was built without it: leave them out (--no-floor)");
+    return ways;
+  }
   ways.push_back({"OpenBLAS", [this, product] { operands_->run_openblas(product); }});
   for (const int64_t tile : {256, 2048})
     ways.push_back({fmt::format("OpenBLAS, tiles of {}", tile),

@@ -14,7 +14,7 @@ namespace partialfc {
 class GemmFloor final : public ProductFloor {
  public:
   // Tries for each product every way there is, and keeps the fastest. Float32: OpenBLAS with its own threads, OpenBLAS
-  // on our threads tile by tile, oneDNN. bfloat16: oneDNN.
+  // on our threads tile by tile, oneDNN. bfloat16: oneDNN, without which it throws UsageError.
   //
   // This and measure() change OpenBLAS's number of threads, and leave it at 1: no other thread may compute with
   // OpenBLAS meanwhile.

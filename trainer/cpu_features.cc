@@ -12,4 +12,9 @@ bool cpu_has_bf16() {
   return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (edx & (1u << 22)) != 0;
 }
 
+Precision precision_of(const std::string& name) {
+  if (name == "bf16" || (name == "auto" && cpu_has_bf16())) return Precision::kBFloat16;
+  return Precision::kFloat32;
+}
+
 }  // namespace partialfc

@@ -37,11 +37,6 @@ LoadedModel::LoadedModel() = default;
 LoadedModel::LoadedModel(LoadedModel&&) noexcept = default;
 LoadedModel::~LoadedModel() = default;
 
-Precision precision_of(const std::string& name) {
-  if (name == "bf16" || (name == "auto" && cpu_has_bf16())) return Precision::kBFloat16;
-  return Precision::kFloat32;
-}
-
 LoadedModel load_model(const std::filesystem::path& path, const std::string& precision) {
   const LatestCheckpoint found = find_checkpoint(path);
   const Checkpoint& checkpoint = *found.checkpoint;

@@ -5,7 +5,6 @@
 #include <memory>
 #include <string>
 
-#include "partialfc/base/precision.h"
 #include "trainer/recipe.h"
 
 namespace partialfc {
@@ -26,8 +25,5 @@ struct LoadedModel {
 // `path` is a run's folder (its newest checkpoint whose backbone is whole is taken) or a checkpoint's folder. precision: fp32, bf16, auto,
 // or empty for the recipe's own.
 LoadedModel load_model(const std::filesystem::path& path, const std::string& precision = "");
-
-// "fp32" | "bf16" | "auto": bf16 where the CPU has it.
-Precision precision_of(const std::string& name);
 
 }  // namespace partialfc

@@ -18,11 +18,6 @@ namespace partialfc {
 
 namespace {
 
-using Strings = std::vector<std::string>;
-using StringMap = std::map<std::string, std::string>;
-template <class T>
-concept Integer = std::integral<T> && !std::same_as<T, bool>;
-
 // Where a value came from, for messages and for relative paths.
 struct Origin {
   std::string where;

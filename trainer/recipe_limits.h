@@ -1,13 +1,20 @@
-// What a field of a recipe may hold. Limits of numbers are inclusive; of strings, the allowed values. What is per_host, and
+// What a field of a recipe may hold: a bool, an Integer, a double, a string, Strings or a StringMap. Limits of numbers are inclusive; of strings, the allowed values. What is per_host, and
 // what is a path, may differ between the ranks of a run.
 #pragma once
 
+#include <concepts>
 #include <limits>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace partialfc {
+
+using Strings = std::vector<std::string>;
+using StringMap = std::map<std::string, std::string>;
+template <class T>
+concept Integer = std::integral<T> && !std::same_as<T, bool>;
 
 constexpr double kUnbounded = 1e15;  // counts have this for a limit, which is none
 

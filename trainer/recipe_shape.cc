@@ -5,7 +5,7 @@
 #include "partialfc/base/process_memory.h"
 #include "partialfc/data/image_source.h"
 #include "partialfc/models/activation_memory.h"
-#include "trainer/load_model.h"
+#include "trainer/cpu_features.h"
 #include "trainer/world_batch.h"
 
 namespace partialfc {

@@ -43,11 +43,6 @@ Recipe with_named_margin(Recipe recipe) {
 
 namespace {
 
-using Strings = std::vector<std::string>;
-using StringMap = std::map<std::string, std::string>;
-template <class T>
-concept Integer = std::integral<T> && !std::same_as<T, bool>;
-
 std::string toml_value(bool value) { return value ? "true" : "false"; }
 std::string toml_value(Integer auto value) { return std::to_string(value); }
 std::string toml_value(double value) {

@@ -12,6 +12,7 @@
 #include "partialfc/data/loader.h"
 #include "partialfc/data/synthetic_stream.h"
 #include "partialfc/plan/memory_model.h"
+#include "trainer/cpu_features.h"
 #include "trainer/data_cache.h"
 #include "trainer/load_model.h"
 #include "trainer/recipe_shape.h"

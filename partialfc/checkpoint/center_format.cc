@@ -8,10 +8,10 @@ namespace partialfc {
 
 namespace {
 
-constexpr std::string_view kPrefix = "centers-";
+constexpr std::string_view kCentersPrefix = "centers-";
 
 std::string prefix_of_rank(int rank, int world_size) {
-  return fmt::format("{}{:05}-of-{:05}.", kPrefix, rank, world_size);
+  return fmt::format("{}{:05}-of-{:05}.", kCentersPrefix, rank, world_size);
 }
 
 }  // namespace
@@ -25,7 +25,7 @@ std::vector<std::filesystem::path> center_files(const std::filesystem::path& fol
                                                 const Manifest& manifest) {
   std::vector<std::filesystem::path> paths;
   for (const ManifestFile& file : manifest.files)
-    if (file.name.starts_with(kPrefix)) paths.push_back(folder / file.name);
+    if (file.name.starts_with(kCentersPrefix)) paths.push_back(folder / file.name);
   return paths;
 }
 

@@ -21,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kPrefix = "step-";
+constexpr std::string_view kStepPrefix = "step-";
 
 fs::path aside(const fs::path& run_folder, int64_t step, const char* suffix) {
   return run_folder / fmt::format(".{}{}", checkpoint_name(step), suffix);
@@ -111,15 +111,15 @@ std::vector<int64_t> steps_of_first_rank(const fs::path& run_folder, Communicato
 
 }  // namespace
 
-std::string checkpoint_name(int64_t step) { return fmt::format("{}{:08}", kPrefix, step); }
+std::string checkpoint_name(int64_t step) { return fmt::format("{}{:08}", kStepPrefix, step); }
 
 std::optional<CheckpointName> parse_checkpoint_name(std::string_view name) {
   CheckpointName parsed{.aside =
                             name.starts_with('.') && (name.ends_with(".part") || name.ends_with(".old"))};
   if (parsed.aside) name = name.substr(1, name.rfind('.') - 1);
-  if (!name.starts_with(kPrefix)) return {};
+  if (!name.starts_with(kStepPrefix)) return {};
   const auto [end, error] =
-      std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), parsed.step);
+      std::from_chars(name.data() + kStepPrefix.size(), name.data() + name.size(), parsed.step);
   if (error != std::errc() || parsed.step < 0 || name != checkpoint_name(parsed.step)) return {};
   return parsed;
 }

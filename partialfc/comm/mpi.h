@@ -34,7 +34,7 @@ class MpiSession {
   MpiSession(const MpiSession&) = delete;
   MpiSession& operator=(const MpiSession&) = delete;
 
-  // Whether mpirun, or srun with PMI, started this process.
+  // Whether mpirun, or srun with PMI, started this process; without MPI: as one of several.
   static bool launched_by_mpi();
 
   Communicator& world() { return *world_; }
@@ -49,9 +49,13 @@ class MpiSession {
   int exceptions_at_start_ = 0;
 };
 
+// Throws UsageError, which says what to do, where the library was built without MPI; MpiSession does so as well.
+void require_mpi(const std::string& asked_for);
+
 // Versions of MPI: what this was built with, and the library that is loaded. May be asked without a session.
 struct MpiVersions {
-  std::string built, found;  // "4.1.4"; of an MPI other than Open MPI: its own words
+  std::string built,
+      found;  // "4.1.4"; of an MPI other than Open MPI: its own words; empty: built without MPI
 };
 MpiVersions mpi_versions();
 

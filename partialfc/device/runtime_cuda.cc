@@ -1,7 +1,10 @@
 // partialfc/device/runtime.h over CUDA's runtime.
 #include <cuda_runtime_api.h>
 
+#include <array>
+
 #include "partialfc/base/error.h"
+#include "partialfc/device/compute_capability.h"
 #include "partialfc/device/runtime.h"
 
 namespace partialfc::runtime {
@@ -90,6 +93,10 @@ int64_t free_memory(int ordinal) {
 
 void use_device(int ordinal) {
   check_ordinal(ordinal);
+  constexpr std::array kCompiled = {PARTIALFC_CUDA_COMPILED};
+  const int capability = 10 * attribute(cudaDevAttrComputeCapabilityMajor, ordinal) +
+                         attribute(cudaDevAttrComputeCapabilityMinor, ordinal);
+  if (!runs_on(capability, kCompiled)) refuse_capability(properties(ordinal), ordinal, kCompiled);
   check(cudaSetDevice(ordinal), "cudaSetDevice");
 }
 

@@ -2,8 +2,8 @@
 //
 // The file events.out.tfevents.TIME.HOST is a row of TFRecords,
 //     uint64 length | uint32 masked CRC-32C of the length | payload | uint32 masked CRC-32C of the payload
-// (little-endian; masked(c) = rotate_right(c, 15) + 0xA282EAD8), whose payloads are Event messages
-// (tensorboard_event.proto): first one with file_version "brain.Event:2", then one for each add_scalars().
+// (little-endian; masked(c) = rotate_right(c, 15) + 0xA282EAD8), whose payloads are TensorBoard's Event messages in
+// Protocol Buffers' wire format: first one with file_version "brain.Event:2", then one for each add_scalars().
 #pragma once
 
 #include <cstdint>

@@ -47,6 +47,78 @@ void expect_event(const std::string& payload, const std::string& wanted) {
   EXPECT_EQ(payload.substr(9), wanted);
 }
 
+// A field of a message: its number, and its value as bytes, of which a varint has its eight.
+struct Field {
+  uint64_t number;
+  std::string value;
+};
+
+// Takes a varint off the beginning.
+uint64_t take_varint(std::string& bytes) {
+  uint64_t value = 0;
+  for (int shift = 0;; shift += 7) {
+    const auto byte = static_cast<uint8_t>(bytes.at(0));
+    bytes.erase(0, 1);
+    value |= uint64_t{byte & 127u} << shift;
+    if (byte < 128) return value;
+  }
+}
+
+std::vector<Field> fields_of(std::string message) {
+  std::vector<Field> fields;
+  while (!message.empty()) {
+    const uint64_t key = take_varint(message), kind = key & 7;
+    std::string value;
+    if (kind == 0) {
+      const uint64_t number = take_varint(message);
+      value.assign(reinterpret_cast<const char*>(&number), sizeof number);
+    } else {
+      const size_t length = kind == 1 ? 8 : kind == 5 ? 4 : take_varint(message);
+      value = message.substr(0, length);
+      EXPECT_EQ(value.size(), length);
+      message.erase(0, length);
+    }
+    fields.push_back({key >> 3, value});
+  }
+  return fields;
+}
+
+TEST(TensorBoard, WhatIsReadBackIsWhatWasWritten) {
+  constexpr auto kLargest = std::numeric_limits<int64_t>::max();
+  const std::vector<int64_t> steps = {0, 1, 127, 128, 16383, 16384, int64_t{1} << 40, kLargest, -1};
+  const std::vector<TaggedScalar> scalars = {{"zero", 0},
+                                             {std::string(127, 'a'), -0.0f},
+                                             {std::string(128, 'b'), 1e-45f},
+                                             {std::string(20000, 'c'), -3.25f}};
+  const ScratchFolder folder;
+  TensorBoardWriter writer(folder.path());
+  for (const int64_t step : steps) writer.add_scalars(step, scalars);
+  writer.add_scalars(5, {});
+
+  const std::vector<std::string> payloads = payloads_of(writer.path());
+  ASSERT_EQ(payloads.size(), steps.size() + 2);
+  for (size_t i = 0; i < steps.size(); ++i) {
+    const std::vector<Field> event = fields_of(payloads[i + 1]);
+    ASSERT_EQ(event.size(), 3u);
+    EXPECT_EQ(event[0].number, 1u);
+    EXPECT_EQ(event[1].number, 2u);
+    EXPECT_EQ(number_at<int64_t>(event[1].value, 0), steps[i]);
+    EXPECT_EQ(event[2].number, 5u);
+    const std::vector<Field> values = fields_of(event[2].value);
+    ASSERT_EQ(values.size(), scalars.size());
+    for (size_t k = 0; k < scalars.size(); ++k) {
+      EXPECT_EQ(values[k].number, 1u);
+      const std::vector<Field> value = fields_of(values[k].value);
+      ASSERT_EQ(value.size(), 2u);
+      EXPECT_EQ(value[0].number, 1u);
+      EXPECT_EQ(value[0].value, scalars[k].tag);
+      EXPECT_EQ(value[1].number, 2u);
+      EXPECT_EQ(number_at<uint32_t>(value[1].value, 0), std::bit_cast<uint32_t>(scalars[k].value));
+    }
+  }
+  EXPECT_EQ(fields_of(payloads.back()).back().value, "");
+}
+
 // Wire bytes by hand, from TensorBoard's field numbers: Event.step = 2, .file_version = 3, .summary = 5;
 // Summary.value = 1; Value.tag = 1, .simple_value = 2.
 TEST(TensorBoard, ExactBytes) {
@@ -72,7 +144,7 @@ TEST(TensorBoard, ExactBytes) {
       "\x15\0\0\x80\xFF",
       12);
   expect_event(payloads[1], "\x10\xAC\x02\x2A\x19" + loss + a_b);
-  expect_event(payloads[2], std::string("\x2A\x07\x0A\x05\x15\0\0\xC0\x7F", 9));
+  expect_event(payloads[2], std::string("\x10\0\x2A\x09\x0A\x07\x0A\0\x15\0\0\xC0\x7F", 13));
   writer.close();
 }
 

@@ -15,8 +15,6 @@ namespace partialfc {
 
 namespace {
 
-constexpr int64_t kFloat = sizeof(float);
-
 // A step's vectors over the active classes in PartialFC::Step and beside it: the sampler's positions, slots, positions
 // (8 bytes each), addresses, sort keys twice, inverse norms (4).
 constexpr int64_t kBytesOfActiveClass = 6 * 8 + 4;

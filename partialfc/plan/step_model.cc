@@ -10,8 +10,6 @@ namespace partialfc {
 
 namespace {
 
-constexpr int64_t kFloat = sizeof(float);
-
 int64_t numbers_of(const std::vector<TensorSpec>& tensors) {
   int64_t sum = 0;
   for (const TensorSpec& spec : tensors)

@@ -13,6 +13,8 @@
 
 namespace partialfc {
 
+constexpr int64_t kFloat = sizeof(float);  // bytes
+
 struct TrainingShape {
   Graph backbone;            // from images to embeddings of D
   int64_t classes = 0;       // C
