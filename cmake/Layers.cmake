@@ -2,11 +2,11 @@
 #
 #   partialfc_layer(NAME SOURCES … DEPENDS …)   a layer of the library: the object library partialfc_NAME,
 #                                               gathered into libpartialfc by partialfc/CMakeLists.txt
-#   partialfc_test(NAME SOURCES … LIBRARIES … HEADERS … SHARDS n UNITY)
+#   partialfc_test(NAME SOURCES … LIBRARIES … HEADERS … SHARDS n)
 #                                               a GoogleTest program; each of its tests is a ctest test, or with SHARDS
 #                                               each n-th part of them: where loading the program takes longer than most
 #                                               tests. HEADERS are precompiled beside GoogleMock's: those that take long
-#                                               to parse. UNITY: sources are compiled six at a time
+#                                               to parse. Sources are compiled six at a time, as one
 #   partialfc_never_prints(TARGET)              a ctest test that this static library can neither print, exit nor abort
 #   partialfc_mpi_test(NAME RANKS n COMMAND PROGRAM ARGUMENT … [OUTPUT REGEX])
 #                                               a ctest test (label mpi) that runs a program under mpirun, where there is MPI; it passes
@@ -46,15 +46,12 @@ function(partialfc_test name)
   if(NOT PARTIALFC_BUILD_TESTS)
     return()
   endif()
-  cmake_parse_arguments(ARG "UNITY" "SHARDS" "SOURCES;LIBRARIES;HEADERS" ${ARGN})
+  cmake_parse_arguments(ARG "" "SHARDS" "SOURCES;LIBRARIES;HEADERS" ${ARGN})
   if(NOT ARG_SOURCES)
     set(ARG_SOURCES ${name}.cc)
   endif()
   add_executable(${name} ${ARG_SOURCES})
-  set_target_properties(${name} PROPERTIES UNITY_BUILD OFF)   # whatever CMAKE_UNITY_BUILD says
-  if(ARG_UNITY)
-    set_target_properties(${name} PROPERTIES ${PARTIALFC_UNITY})
-  endif()
+  set_target_properties(${name} PROPERTIES ${PARTIALFC_UNITY})
   target_compile_options(${name} PRIVATE ${PARTIALFC_WARNINGS} ${PARTIALFC_TEST_OPTIMIZATION})
   target_link_libraries(${name} PRIVATE partialfc ${ARG_LIBRARIES} GTest::gmock GTest::gtest_main)
   get_property(shared GLOBAL PROPERTY PARTIALFC_TEST_HEADERS)

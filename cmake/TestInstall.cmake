@@ -1,11 +1,24 @@
-# Installs the library, builds examples/use_the_library against it from outside the tree, and runs it:
+# Installs the library, builds examples/use_the_library against it from outside the tree, with every header that is installed,
+# and runs it:
 #   cmake -DBUILD=build/release -DSOURCE=. -DSCRATCH=folder -P TestInstall.cmake
+function(run)
+  execute_process(COMMAND ${ARGN} COMMAND_ERROR_IS_FATAL ANY)
+endfunction()
+
 file(REMOVE_RECURSE ${SCRATCH})
-foreach(command
-    "${CMAKE_COMMAND};--install;${BUILD};--prefix;${SCRATCH}/prefix"
-    "${CMAKE_COMMAND};-S;${SOURCE}/examples/use_the_library;-B;${SCRATCH}/build;-G;Ninja;-DCMAKE_PREFIX_PATH=${SCRATCH}/prefix"
-    "${CMAKE_COMMAND};--build;${SCRATCH}/build"
-    "${SCRATCH}/build/use_the_library")
-  execute_process(COMMAND ${command} COMMAND_ERROR_IS_FATAL ANY)
-endforeach()
+run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${SCRATCH}/prefix)
+file(GLOB_RECURSE headers RELATIVE ${SCRATCH}/prefix/include ${SCRATCH}/prefix/include/*.h)
+list(TRANSFORM headers PREPEND "-include ")
+list(JOIN headers " " headers)
+run(${CMAKE_COMMAND} -S ${SOURCE}/examples/use_the_library -B ${SCRATCH}/build -G Ninja
+    -DCMAKE_PREFIX_PATH=${SCRATCH}/prefix "-DCMAKE_CXX_FLAGS=${headers}")
+run(${CMAKE_COMMAND} --build ${SCRATCH}/build)
+run(${SCRATCH}/build/use_the_library)
+
+# It runs on a GPU, or says in words why it cannot.
+execute_process(COMMAND ${SCRATCH}/build/on_a_gpu OUTPUT_VARIABLE said RESULT_VARIABLE result)
+message("${said}")
+if(NOT (result EQUAL 0 AND said MATCHES "step 200  loss") AND NOT (result EQUAL 2 AND said MATCHES "^no GPU can be used: "))
+  message(FATAL_ERROR "on_a_gpu ended with ${result}")
+endif()
 file(REMOVE_RECURSE ${SCRATCH})

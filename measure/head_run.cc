@@ -7,8 +7,7 @@
 #include "measure/median.h"
 #include "partialfc/base/error.h"
 #include "partialfc/base/random.h"
-#include "partialfc/comm/device_ranks.h"
-#include "partialfc/head/device_visits.h"
+#include "partialfc/head/device_layer.h"
 
 namespace partialfc {
 

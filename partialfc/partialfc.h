@@ -5,4 +5,5 @@
 #include "partialfc/comm/mpi.h"
 #include "partialfc/comm/thread_ranks.h"
 #include "partialfc/eval/verification.h"
+#include "partialfc/head/device_layer.h"
 #include "partialfc/head/partial_fc.h"

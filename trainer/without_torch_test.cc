@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "partialfc/base/test_support.h"
+#include "partialfc/models/backbones.h"
 #include "trainer/backbone_pass.h"
 #include "trainer/load_model.h"
 #include "trainer/torch_runtime.h"
@@ -13,7 +14,7 @@ TEST(WithoutTorch, WhatRunsABackboneIsRefused) {
   const auto why = testing::StartsWith("partialfc was built without libtorch: ");
   EXPECT_THAT(message_of([] { load_model("runs/my"); }), why);
   EXPECT_THAT(message_of([] { set_torch_threads(1); }), why);
-  EXPECT_THAT(message_of([] { BackbonePass({}, Precision::kFloat32, false); }), why);
+  EXPECT_THAT(message_of([] { BackbonePass(make_backbone({}), Precision::kFloat32, false); }), why);
   EXPECT_THROW(load_model("runs/my"), UsageError);
   EXPECT_EQ(torch_versions().built, "");
 }

@@ -17,8 +17,8 @@ enum PartKind : uint32_t { kWhole = 0, kFirst = 1, kMiddle = 2, kLast = 3 };
 constexpr uint32_t kLengthBits = 29;
 constexpr uint32_t kMaxLength = (1u << kLengthBits) - 1;
 constexpr size_t kHeaderBytes = 8;
-constexpr size_t kScanStep = 1 << 20;  // bytes read ahead by next()
-constexpr size_t kPiece = 4 << 20;     // bytes read at once by read_ahead()
+constexpr size_t kScanStep = 1 << 20;   // bytes read ahead by next()
+constexpr size_t kReadAhead = 4 << 20;  // bytes read at once by read_ahead()
 
 constexpr uint64_t padded(uint64_t length) { return (length + 3) / 4 * 4; }
 
@@ -86,9 +86,9 @@ std::vector<std::byte> RecordReader::read_at(uint64_t offset, size_t expected_by
 }
 
 void RecordReader::read_ahead(uint64_t first, uint64_t last) const {
-  std::vector<std::byte> piece(kPiece);
-  for (uint64_t offset = first; offset < last; offset += kPiece)
-    file_.read_at(offset, std::span(piece).first(std::min<uint64_t>(kPiece, last - offset)));
+  std::vector<std::byte> piece(kReadAhead);
+  for (uint64_t offset = first; offset < last; offset += kReadAhead)
+    file_.read_at(offset, std::span(piece).first(std::min<uint64_t>(kReadAhead, last - offset)));
 }
 
 bool RecordReader::next(std::vector<std::byte>& payload) {

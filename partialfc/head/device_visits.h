@@ -7,26 +7,12 @@
 
 #include "partialfc/device/stream.h"
 #include "partialfc/head/device_bring.h"
+#include "partialfc/head/device_layer.h"
 #include "partialfc/head/device_messages.h"
 #include "partialfc/head/device_sizes.h"
 #include "partialfc/head/device_update.h"
 
 namespace partialfc {
-
-struct DeviceVisitsOptions {
-  int ordinal = 0;  // of the device
-  // Of that device, in which features are made; it outlives the visits. Null: one of their own.
-  Stream* stream = nullptr;
-  // Whether the layer's communicator is on the device too, on the same stream; else messages go through the host, which
-  // waits for each.
-  bool messages_on_device = false;
-  int64_t tile_classes = 0;  // 0: as many as the device's cache holds
-  bool tf32 = false;         // float32 products on the matrix units, operands rounded to TF32
-  // The rows lie in the host's memory, those in use in so many bytes on the device; 0: all lie there. Twice the rows of a step
-  // at least, of all forwards that wait for an update, where the next step's are to come beside it.
-  int64_t frame_bytes = 0;
-  bool bring_ahead = true;  // the rows of the next step come beside it, as far as they are known
-};
 
 template <class T>
 class DeviceVisits final : public Visits {
@@ -96,9 +82,5 @@ class DeviceVisits final : public Visits {
 
   PinnedBuffer<int32_t> host_counts_;  // DeviceForward::counts
 };
-
-// Throws Error where the device's memory is short, with both sizes.
-std::unique_ptr<Visits> make_device_visits(const PartialFCOptions& options, const RankShare& share,
-                                           const DeviceVisitsOptions& device);
 
 }  // namespace partialfc

@@ -1,8 +1,7 @@
 // What needs a GPU, in a library that was built without CUDA.
 #include "partialfc/base/error.h"
-#include "partialfc/comm/device_ranks.h"
 #include "partialfc/comm/nccl.h"
-#include "partialfc/head/device_visits.h"
+#include "partialfc/head/device_layer.h"
 #include "partialfc/kernels/device_products.h"
 
 namespace partialfc {
