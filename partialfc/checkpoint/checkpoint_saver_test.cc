@@ -23,19 +23,20 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 
-constexpr int64_t kClasses = 40000, kDim = 6;
+constexpr int64_t kSavedClasses = 40000, kSavedDim = 6;
 
 PartialFCOptions options(double sample_rate) {
-  return {.num_classes = kClasses, .dim = kDim, .max_batch = 8, .sample_rate = sample_rate, .seed = 3};
+  return {
+      .num_classes = kSavedClasses, .dim = kSavedDim, .max_batch = 8, .sample_rate = sample_rate, .seed = 3};
 }
 
 float take_step(PartialFC& head, Communicator& comm, int64_t step) {
-  Matrix<float> x(4, kDim), dx(4, kDim);
+  Matrix<float> x(4, kSavedDim), dx(4, kSavedDim);
   RandomStream random(1, Purpose::kSyntheticData, static_cast<uint64_t>(step),
                       static_cast<uint64_t>(comm.rank()));
   std::vector<int64_t> labels(4);
   for (int64_t i = 0; i < x.size(); ++i) x.data()[i] = static_cast<float>(random.normal());
-  for (int64_t& label : labels) label = random.below(kClasses);
+  for (int64_t& label : labels) label = random.below(kSavedClasses);
   head.forward(step, x.view(), labels, dx.view());
   head.update(0.1);
   return dx(3, 2);

@@ -167,7 +167,7 @@ void check_wrong_sizes(Communicator& c) {
   check_one_all_reduce<float>(c, 3, ReduceOp::kSum);  // none of these has left a trace
 }
 
-constexpr ConformanceCheck kChecks[] = {
+constexpr ConformanceCheck kOperationChecks[] = {
     {"AllGather", check_all_gather},
     {"AllReduce", check_all_reduce},
     {"ReduceScatter", check_reduce_scatter},
@@ -181,6 +181,6 @@ constexpr ConformanceCheck kChecks[] = {
 
 }  // namespace
 
-std::span<const ConformanceCheck> operation_checks() { return kChecks; }
+std::span<const ConformanceCheck> operation_checks() { return kOperationChecks; }
 
 }  // namespace partialfc

@@ -148,7 +148,7 @@ void check_hosts(Communicator& c) {
   expect(on_mine == c.ranks_on_host(), c, "ranks on a host of the same name");
 }
 
-constexpr ConformanceCheck kChecks[] = {
+constexpr ConformanceCheck kRequestChecks[] = {
     {"OutstandingRequests", check_outstanding_requests},
     {"Channels", check_channels},
     {"ChannelsOfTwoThreads", check_channels_of_two_threads},
@@ -161,6 +161,6 @@ constexpr ConformanceCheck kChecks[] = {
 
 }  // namespace
 
-std::span<const ConformanceCheck> request_checks() { return kChecks; }
+std::span<const ConformanceCheck> request_checks() { return kRequestChecks; }
 
 }  // namespace partialfc

@@ -11,14 +11,14 @@
 namespace partialfc {
 namespace {
 
-struct Pairs {
+struct DistancePairs {
   std::vector<double> distances;
   std::vector<uint8_t> same;
 };
 
 // The protocol as plain loops over folds, thresholds and pairs, and the rates by definition.
 struct PlainProtocol {
-  const Pairs& pairs;
+  const DistancePairs& pairs;
 
   int64_t count() const { return std::ssize(pairs.same); }
   // The fold of each pair: sizes P / 10 + 1 for the first P mod 10 folds, then P / 10.
@@ -92,7 +92,7 @@ struct PlainProtocol {
   }
 };
 
-void expect_as_plain(const Pairs& pairs) {
+void expect_as_plain(const DistancePairs& pairs) {
   const VerificationResult result = verify_distances(pairs.distances, pairs.same);
   const VerificationResult plain = PlainProtocol{pairs}.run();
   EXPECT_NEAR(result.accuracy, plain.accuracy, 1e-14);
@@ -103,8 +103,8 @@ void expect_as_plain(const Pairs& pairs) {
 }
 
 // Half of the distances lie exactly on a threshold, where < and <= differ.
-Pairs random_pairs(int64_t count, uint64_t seed, bool same_in_blocks) {
-  Pairs pairs;
+DistancePairs random_pairs(int64_t count, uint64_t seed, bool same_in_blocks) {
+  DistancePairs pairs;
   RandomStream random(seed, Purpose::kSyntheticData);
   for (int64_t p = 0; p < count; ++p) {
     const bool same = same_in_blocks ? p < count / 3 : p % 2 == 0;
@@ -129,7 +129,7 @@ TEST(Verification, AsThePlainLoops) {
 TEST(Verification, AsThePlainLoopsAtTheEnds) {
   for (const double distance : {0.0, 0.01, 3.99, 3.999, 4.0}) {
     SCOPED_TRACE(distance);
-    Pairs pairs;
+    DistancePairs pairs;
     for (int p = 0; p < 23; ++p) {
       pairs.same.push_back(p % 2);
       pairs.distances.push_back(distance);
@@ -141,7 +141,7 @@ TEST(Verification, AsThePlainLoopsAtTheEnds) {
 TEST(Verification, TarAtAFarThatIsMetExactly) {
   // Folds 0 to 4 hold the same pairs and see 1000 different ones, one of which is accepted from t = 0.501 on
   // and the others beyond t = 2: FAR is 1e-3 in between, and the last such t counts.
-  Pairs pairs;
+  DistancePairs pairs;
   pairs.same.assign(1000, 1);
   pairs.same.resize(2000, 0);
   pairs.distances.assign(1000, 1.0);
@@ -152,7 +152,7 @@ TEST(Verification, TarAtAFarThatIsMetExactly) {
 }
 
 TEST(Verification, TarIsZeroWhereFarStaysBelow) {
-  Pairs pairs;
+  DistancePairs pairs;
   for (int p = 0; p < 20; ++p) {
     pairs.same.push_back(p % 2);
     pairs.distances.push_back(p % 2 ? 0.5 : 4.0);  // opposite: beyond every threshold
@@ -163,7 +163,7 @@ TEST(Verification, TarIsZeroWhereFarStaysBelow) {
 
 TEST(Verification, AThresholdIsLearnedOnTheOtherFolds) {
   // 10 folds of 2 pairs, separated by t in (0.5, 1.5], but for fold 3, which is separated by t in (3, 3.5].
-  Pairs pairs;
+  DistancePairs pairs;
   for (int fold = 0; fold < 10; ++fold) {
     pairs.same.insert(pairs.same.end(), {1, 0});
     pairs.distances.push_back(fold == 3 ? 3.0 : 0.5);

@@ -18,7 +18,7 @@ class TileGemm : public testing::TestWithParam<int64_t> {
   void TearDown() override { hwy::SetSupportedTargetsForTest(0); }
 };
 
-Matrix<float> random_matrix(int64_t rows, int64_t cols, uint64_t seed) {
+Matrix<float> random_operand(int64_t rows, int64_t cols, uint64_t seed) {
   Matrix<float> m(rows, cols);
   RandomStream random(seed, Purpose::kSyntheticData);
   for (int64_t i = 0; i < m.size(); ++i) m.data()[i] = static_cast<float>(random.uniform(-1, 1));
@@ -31,10 +31,10 @@ TEST_P(TileGemm, IsTheReferenceForEveryShapeAndEitherOrientation) {
       for (int64_t k : {0, 1, 7, 8, 9, 100})
         for (bool transposed : {false, true})
           for (bool accumulate : {false, true}) {
-            const Matrix<float> a = transposed ? random_matrix(k, m, 1) : random_matrix(m, k, 1);
-            const Matrix<float> b = random_matrix(k, n, 2);
+            const Matrix<float> a = transposed ? random_operand(k, m, 1) : random_operand(m, k, 1);
+            const Matrix<float> b = random_operand(k, n, 2);
             const int64_t stride = padded_stride(n);
-            Matrix<float> got = random_matrix(m, stride, 3), expected = got;
+            Matrix<float> got = random_operand(m, stride, 3), expected = got;
             const StridedView a_view =
                 transposed ? StridedView{a.data(), m, k, 1, m} : StridedView{a.data(), m, k, k, 1};
             reference::tile_gemm(accumulate, a_view, b.view(), {expected.data(), m, n, stride});
@@ -47,8 +47,8 @@ TEST_P(TileGemm, IsTheReferenceForEveryShapeAndEitherOrientation) {
 }
 
 TEST_P(TileGemm, PrefetchingChangesNothing) {
-  const Matrix<float> a = random_matrix(20, 50, 1), b = random_matrix(50, 32, 2);
-  Matrix<float> rows = random_matrix(3, 16, 4), with(20, 32), without(20, 32);
+  const Matrix<float> a = random_operand(20, 50, 1), b = random_operand(50, 32, 2);
+  Matrix<float> rows = random_operand(3, 16, 4), with(20, 32), without(20, 32);
   std::vector<std::byte*> next;
   for (int64_t i = 0; i < 3; ++i) next.push_back(reinterpret_cast<std::byte*>(rows[i]));
   RowPrefetch none, some(next, 64, 5);
@@ -60,7 +60,7 @@ TEST_P(TileGemm, PrefetchingChangesNothing) {
 
 TEST_P(TileGemm, PackedPanelsAreTheSameMatrix) {
   constexpr int64_t kDeep = 600, kWide = 3 * kTileColumns;  // deeper than a panel that stays near
-  const Matrix<float> a = random_matrix(5, kDeep, 1), b = random_matrix(kDeep, kWide, 2);
+  const Matrix<float> a = random_operand(5, kDeep, 1), b = random_operand(kDeep, kWide, 2);
   std::vector<float> packed(kDeep * kWide);
   for (int64_t k = 0; k < kDeep; ++k)
     for (int64_t j = 0; j < kWide; ++j)
