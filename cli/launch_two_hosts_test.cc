@@ -108,7 +108,7 @@ TEST_F(LaunchOnTwoHosts, ALinkThatIsCutEndsBothSidesWithinAMinute) {
   TwoHosts hosts(folder_ / "hosts");
   ChildProcess child(
       hosts.on_first(command(std::vector<std::string>{"launch", "-np", "2", "-H", both_} + train_into("run") +
-                             std::vector<std::string>{"--train.steps=100000000", "--train.log_every=1000"})),
+                             std::vector<std::string>{"--train.steps=100000000", "--train.log_every=100"})),
       {.folder = folder_.path()});
   const fs::path metrics = folder_ / "run/metrics.jsonl";
   for (int i = 0; i < 6000 && (!fs::exists(metrics) || fs::file_size(metrics) == 0); ++i)

@@ -83,13 +83,15 @@ struct Pipe {
 // In the child of the fork: becomes mpirun, or says by errno why it cannot.
 [[noreturn]] void become_mpirun(const std::vector<std::string>& command, pid_t launch, int err, int failed,
                                 const SignalsHeld& held) {
-  for (const int number : kHandedOn) {  // what waits is mpirun's
+  ::setpgid(0, 0);
+  for (const int number : kHandedOn) {
     struct sigaction action {};
     ::sigaction(number, nullptr, &action);
-    if (action.sa_handler != SIG_IGN) ::signal(number, SIG_DFL);
+    if (action.sa_handler == SIG_IGN) continue;
+    ::signal(number, SIG_IGN);  // forgets what waits: launch has it too, and hands it on
+    ::signal(number, SIG_DFL);
   }
   held.release();
-  ::setpgid(0, 0);
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (::getppid() != launch) ::_exit(1);  // it has died meanwhile
   ::dup2(err, STDERR_FILENO);
