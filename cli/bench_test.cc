@@ -126,9 +126,9 @@ TEST_F(Bench, WrongOptionsEndWithStatusTwo) {
 TEST_F(Bench, HelpTellsDefaults) {
   const ChildResult help = run({"bench", "head", "--help"});
   expect_done(help);
-  for (const char* part :
-       {"=1000000", "--sample-rate", "=0.1", "=128", "=512", "=fp32", "=20", "--cold", "OpenBLAS"})
-    EXPECT_THAT(help.out, HasSubstr(part));
+  for (const char* part : {"--sample-rate", "--cold", "OpenBLAS"}) EXPECT_THAT(help.out, HasSubstr(part));
+  for (const char* value : {"1000000", "0.1", "128", "512", "fp32", "20"})
+    EXPECT_THAT(help.out, tells_default(value));
 }
 
 TEST_F(Bench, SweepMeasuresEachCellInAProcessOfItsOwn) {

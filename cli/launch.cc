@@ -7,6 +7,7 @@
 
 #include "check/network_check.h"
 #include "cli/command.h"
+#include "cli/run_mpirun.h"
 #include "measure/link_measurement.h"
 #include "partialfc/base/error.h"
 #include "partialfc/comm/mpi.h"
@@ -73,17 +74,19 @@ void check_links(const MpirunOptions& options, bool verbose) {
   if (verbose) fmt::print(stderr, "launch: the hosts reach each other: {}\n", link_text(link));
 }
 
-// What the command's exit code says of a restart, and the line about it.
-int restart_after_failures(const std::vector<std::string>& command, int most) {
-  RestartOptions options{.most = most, .is_final = [](int exit_code) {
-                           return exit_code == kDone || exit_code == kWrongUsage ||
-                                  exit_code == kStoppedAfterSaving;
-                         }};
+int run_ranks(const std::vector<std::string>& command, int most) {
+  RestartOptions options{.most = most,
+                         .is_final =
+                             [](int exit_code) {
+                               return exit_code == kDone || exit_code == kWrongUsage ||
+                                      exit_code == kStoppedAfterSaving;
+                             },
+                         .is_stopped = mpirun_was_asked_to_stop};
   options.on_restart = [&](int exit_code, int restart) {
     fmt::print(stderr, "launch: the ranks ended with exit code {}; restart {} of {} in {} s\n", exit_code,
                restart, most, options.pause.count());
   };
-  return run_with_restarts(command, options);
+  return run_with_restarts([&] { return run_mpirun(command); }, options);
 }
 
 int launch(const LaunchArguments& arguments, const Launched& launched) {
@@ -112,8 +115,7 @@ int launch(const LaunchArguments& arguments, const Launched& launched) {
   options.hosts = named_as_here(options.hosts);
   command = mpirun_command(options);
   if (arguments.verbose) fmt::print(stderr, "launch: {}\n", shell_line(command));
-  if (arguments.max_restarts == 0) become_program(command, "install Open MPI (Debian: openmpi-bin)");
-  return restart_after_failures(command, arguments.max_restarts);
+  return run_ranks(command, arguments.max_restarts);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "cli/program_fixture.h"
+#include "cli/run_mpirun.h"
 #include "cli/two_hosts.h"
 
 namespace partialfc {
@@ -107,22 +108,22 @@ TEST_F(LaunchOnTwoHosts, ALinkThatIsCutEndsBothSidesWithinAMinute) {
   TwoHosts hosts(folder_ / "hosts");
   ChildProcess child(
       hosts.on_first(command(std::vector<std::string>{"launch", "-np", "2", "-H", both_} + train_into("run") +
-                             std::vector<std::string>{"--train.steps=100000000", "--train.log_every=1000"})),
+                             std::vector<std::string>{"--train.steps=100000000", "--train.log_every=100"})),
       {.folder = folder_.path()});
   const fs::path metrics = folder_ / "run/metrics.jsonl";
   for (int i = 0; i < 6000 && (!fs::exists(metrics) || fs::file_size(metrics) == 0); ++i)
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  constexpr size_t kSshdAlone = 1;
-  ASSERT_GT(hosts.processes_on_second(), kSshdAlone);
+  ASSERT_GT(hosts.processes_on_second(), 0u);
   hosts.cut_link();
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   const ChildResult result = child.wait(std::chrono::seconds(60));
-  while (hosts.processes_on_second() > kSshdAlone && std::chrono::steady_clock::now() < deadline)
+  while (hosts.processes_on_second() > 0 && std::chrono::steady_clock::now() < deadline)
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  EXPECT_EQ(hosts.processes_on_second(), kSshdAlone);
-  EXPECT_NE(result.exit_code, 0);
-  EXPECT_NE(result.exit_code, 137) << "it had to be killed";
-  EXPECT_THAT(result.err, AllOf(HasSubstr("lost communication with a remote daemon"), HasSubstr(second_)));
+  EXPECT_EQ(hosts.processes_on_second(), 0u);
+  EXPECT_EQ(result.exit_code, kHostLost);
+  EXPECT_THAT(result.err, AllOf(HasSubstr("lost communication with a remote daemon"),
+                                // Open MPI 5 says the name that it has for itself.
+                                testing::AnyOf(HasSubstr(second_), testing::ContainsRegex("pfc-[0-9]+-2"))));
 }
 
 TEST_F(LaunchOnTwoHosts, SshThatCannotLogInIsToldByItsReason) {

@@ -90,6 +90,11 @@ inline void expect_failure(const ChildResult& result, int exit_code, const std::
   for (const std::string& part : parts) EXPECT_THAT(result.err.substr(message), testing::HasSubstr(part));
 }
 
+// A help text that tells this default: CLI11 2.1 writes it as =600, 2.4 as [600].
+inline auto tells_default(const std::string& value) {
+  return testing::AnyOf(testing::HasSubstr("=" + value), testing::HasSubstr("[" + value + "]"));
+}
+
 inline void expect_done(const ChildResult& result) { EXPECT_EQ(result.exit_code, kDone) << result.err; }
 
 }  // namespace partialfc

@@ -20,16 +20,22 @@ using testing::HasSubstr;
 using testing::Not;
 
 TEST_F(ProgramTest, HelpTellsEveryDefault) {
-  for (const auto& [subcommand, parts] : std::map<std::string, std::vector<std::string>>{
+  struct Help {
+    std::string subcommand;
+    std::vector<std::string> parts, defaults;
+  };
+  for (const auto& [subcommand, parts, defaults] : std::vector<Help>{
            {"train",
-            {"--timeout", "=600", "head.scale                     64.0", "data.max_skipped", "[sgd, adamw]"}},
-           {"pack", {"--quality", "=95", "--channels", "=3", "[keep]", "--max-skipped", "=0.001"}},
-           {"verify", {"--batch", "=256", "[the recipe's]", "--json"}},
-           {"embed", {"--batch", "=256", "--normalize", "[the recipe's]"}},
-           {"launch", {"--num-proc", "[localhost:RANKS]", "--max-restarts", "=0", "--dry-run"}}}) {
+            {"--timeout", "head.scale                     64.0", "data.max_skipped", "[sgd, adamw]"},
+            {"600"}},
+           {"pack", {"--quality", "--channels", "[keep]", "--max-skipped"}, {"95", "3", "0.001"}},
+           {"verify", {"--batch", "[the recipe's]", "--json"}, {"256"}},
+           {"embed", {"--batch", "--normalize", "[the recipe's]"}, {"256"}},
+           {"launch", {"--num-proc", "[localhost:RANKS]", "--max-restarts", "--dry-run"}, {"0"}}}) {
     const ChildResult help = run({subcommand, "--help"});
     expect_done(help);
     for (const std::string& part : parts) EXPECT_THAT(help.out, HasSubstr(part)) << subcommand;
+    for (const std::string& value : defaults) EXPECT_THAT(help.out, tells_default(value)) << subcommand;
     EXPECT_EQ(help.err, "");
   }
 }

@@ -4,7 +4,9 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <fstream>
 #include <functional>
 #include <iterator>
 #include <sstream>
@@ -157,6 +159,14 @@ void TwoHosts::change_second_host_key() { write_known_hosts("other"); }
 
 void TwoHosts::cut_link() { must_run({"ip", "-n", name_of(2), "link", "set", "link0", "down"}); }
 
-size_t TwoHosts::processes_on_second() const { return processes_in(name_of(2)).size(); }
+size_t TwoHosts::processes_on_second() const {
+  const auto is_sshd = [](pid_t id) {
+    std::string name;
+    std::getline(std::ifstream(fmt::format("/proc/{}/comm", id)), name);
+    return name.starts_with("sshd");  // sshd-session too
+  };
+  const std::vector<pid_t> all = processes_in(name_of(2));
+  return all.size() - static_cast<size_t>(std::ranges::count_if(all, is_sshd));
+}
 
 }  // namespace partialfc

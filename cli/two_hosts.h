@@ -32,11 +32,11 @@ class TwoHosts {
   // The command as it runs on the first host.
   std::vector<std::string> on_first(const std::vector<std::string>& command) const;
 
-  void refuse_keys();             // the user's key is no longer welcome
-  void forget_host_keys();        // known_hosts is empty
-  void change_second_host_key();  // known_hosts holds another for the second host
-  void cut_link();                // no packet passes from now on
-  size_t processes_on_second() const;
+  void refuse_keys();                  // the user's key is no longer welcome
+  void forget_host_keys();             // known_hosts is empty
+  void change_second_host_key();       // known_hosts holds another for the second host
+  void cut_link();                     // no packet passes from now on
+  size_t processes_on_second() const;  // without sshd's
 
  private:
   std::string name_of(int host) const;

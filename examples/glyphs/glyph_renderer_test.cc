@@ -8,9 +8,10 @@ namespace {
 
 TEST_F(Glyphs, ABoxIsDrawnWhereItBelongs) {
   // 800 units are the typical extent and fill the 16 pixels that margins of 2 leave of 20.
-  const FontFace face =
-      write("box.ttf", {"Box", {}, {{0x4E00, {{100, 0, 900, 800}}}, {0x4E01, {{0, 0, 800, 200}}}}});
-  GlyphRenderer renderer(face, 20, 2);
+  TestFont font{"Box", {}, {}};
+  font.characters[0x4E00] = {{100, 0, 900, 800}};
+  font.characters[0x4E01] = {{0, 0, 800, 200}};
+  GlyphRenderer renderer(write("box.ttf", font), 20, 2);
   EXPECT_EQ(renderer.characters(), (std::vector<char32_t>{0x4E00, 0x4E01}));
   std::vector<uint8_t> pixels(20 * 20);
   ASSERT_TRUE(renderer.draw(0x4E00, pixels));
@@ -42,7 +43,10 @@ TEST_F(Glyphs, WhatIsLargerThanTypicalIsShrunkToFit) {
 }
 
 TEST_F(Glyphs, NothingIsDrawnForAbsentAndEmptyGlyphs) {
-  GlyphRenderer renderer(write("empty.ttf", {"Empty", {}, {{0x4E00, {}}, {0x4E01, {{0, 0, 9, 9}}}}}), 40, 2);
+  TestFont font{"Empty", {}, {}};
+  font.characters[0x4E00] = {};
+  font.characters[0x4E01] = {{0, 0, 9, 9}};
+  GlyphRenderer renderer(write("empty.ttf", font), 40, 2);
   std::vector<uint8_t> pixels(1600);
   EXPECT_FALSE(renderer.draw(0x4E00, pixels));
   EXPECT_FALSE(renderer.draw(0x4E02, pixels));

@@ -112,9 +112,9 @@ ChildResult ChildProcess::wait(std::chrono::seconds longest) {
   return result;
 }
 
-void become_program(const std::vector<std::string>& command, const std::string& remedy) {
+int become_program(const std::vector<std::string>& command) {
   ::execvp(command[0].c_str(), pointers_to(command).data());
-  fail("{}: cannot start it: {}: {}", command[0], errno_text(errno), remedy);
+  return errno;
 }
 
 }  // namespace partialfc

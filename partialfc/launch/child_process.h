@@ -44,7 +44,7 @@ class ChildProcess {
   pid_t id_ = -1;
 };
 
-// Goes on as that program, in this process: nothing after it runs. Throws Error with the remedy where it cannot be started.
-[[noreturn]] void become_program(const std::vector<std::string>& command, const std::string& remedy);
+// Goes on as that program, in this process. Returns only where it cannot be started: errno.
+int become_program(const std::vector<std::string>& command);
 
 }  // namespace partialfc

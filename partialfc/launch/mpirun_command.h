@@ -1,4 +1,4 @@
-// The mpirun command that starts the ranks: what `partialfc launch` becomes. Open MPI 4 and 5 take the same one.
+// The mpirun command that starts the ranks: what `partialfc launch` runs. Open MPI 4 and 5 take the same one.
 #pragma once
 
 #include <cstdint>
