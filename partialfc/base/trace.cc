@@ -15,17 +15,13 @@
 
 namespace partialfc {
 
-namespace {
-
-struct Recorded {
-  const char* name;
-  int64_t begin, end;  // as Trace::began()
-  int64_t bytes;       // −1: none
-};
-
-}  // namespace
-
 struct TraceBuffer {
+  struct Recorded {
+    const char* name;
+    int64_t begin, end;  // as Trace::began()
+    int64_t bytes;       // −1: none
+  };
+
   const int rank;
   const std::string name;
   std::mutex mutex;               // held by its lane, and for a moment by events()
@@ -78,7 +74,7 @@ std::string metadata(const char* name, int rank, size_t thread, const char* key,
                      key, value);
 }
 
-std::string complete_span(const Recorded& span, int rank, size_t thread, int64_t origin) {
+std::string complete_span(const TraceBuffer::Recorded& span, int rank, size_t thread, int64_t origin) {
   const auto microseconds = [](int64_t ns) { return static_cast<double>(ns) * 1e-3; };
   return fmt::format(R"({{"name":"{}","ph":"X","ts":{:.3f},"dur":{:.3f},"pid":{},"tid":{}{}}})", span.name,
                      microseconds(span.begin - origin), microseconds(span.end - span.begin), rank, thread,
@@ -124,7 +120,8 @@ std::string Trace::events(int64_t origin) const {
     TraceBuffer& buffer = *buffers[thread];
     add(metadata("thread_name", buffer.rank, thread, "name", buffer.name));
     const std::lock_guard lock(buffer.mutex);
-    for (const Recorded& span : buffer.recorded) add(complete_span(span, buffer.rank, thread, origin));
+    for (const TraceBuffer::Recorded& span : buffer.recorded)
+      add(complete_span(span, buffer.rank, thread, origin));
   }
   return text;
 }

@@ -1,4 +1,4 @@
-# What scripts/try_bundle does where nothing else is to be found: bash try_bundle.sh BUNDLE BUILD_FOLDER [--all]
+# What scripts/try_bundle does where nothing else is to be found: bash try_bundle_inside.sh BUNDLE BUILD_FOLDER [--all]
 set -euo pipefail
 source "$(dirname "$0")/setup.sh"
 bundle=$1 tree=$2 program=$2/bin/partialfc
