@@ -14,8 +14,12 @@
 
 include(CMakeParseArguments)
 
-# Where what sources include, and instantiate of it, takes longer to compile than what they say: six are compiled as one.
-set(PARTIALFC_UNITY UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
+# Where what sources include, and instantiate of it, takes longer to compile than what they say: six are compiled as one, or as
+# many as CMAKE_UNITY_BUILD_BATCH_SIZE says.
+set(PARTIALFC_UNITY UNITY_BUILD ON)
+if(NOT DEFINED CMAKE_UNITY_BUILD_BATCH_SIZE)
+  list(APPEND PARTIALFC_UNITY UNITY_BUILD_BATCH_SIZE 6)
+endif()
 
 set(PARTIALFC_WARNINGS -Wall -Wextra -Wno-missing-field-initializers -Wno-unused-parameter)
 

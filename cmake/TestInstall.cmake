@@ -1,6 +1,6 @@
 # Installs the library, builds examples/use_the_library against it from outside the tree, with every header that is installed,
 # and runs it:
-#   cmake -DBUILD=build/release -DSOURCE=. -DSCRATCH=folder -P TestInstall.cmake
+#   cmake -DBUILD=build/release -DSOURCE=. -DSCRATCH=folder -DGENERATOR=Ninja -DPREFIX_PATH=bundle -P TestInstall.cmake
 function(run)
   execute_process(COMMAND ${ARGN} COMMAND_ERROR_IS_FATAL ANY)
 endfunction()
@@ -10,8 +10,8 @@ run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${SCRATCH}/prefix)
 file(GLOB_RECURSE headers RELATIVE ${SCRATCH}/prefix/include ${SCRATCH}/prefix/include/*.h)
 list(TRANSFORM headers PREPEND "-include ")
 list(JOIN headers " " headers)
-run(${CMAKE_COMMAND} -S ${SOURCE}/examples/use_the_library -B ${SCRATCH}/build -G Ninja
-    -DCMAKE_PREFIX_PATH=${SCRATCH}/prefix "-DCMAKE_CXX_FLAGS=${headers}")
+run(${CMAKE_COMMAND} -S ${SOURCE}/examples/use_the_library -B ${SCRATCH}/build -G ${GENERATOR}
+    "-DCMAKE_PREFIX_PATH=${SCRATCH}/prefix;${PREFIX_PATH}" -DCMAKE_BUILD_TYPE=Release "-DCMAKE_CXX_FLAGS_RELEASE=-O2 ${headers}")
 run(${CMAKE_COMMAND} --build ${SCRATCH}/build)
 run(${SCRATCH}/build/use_the_library)
 
