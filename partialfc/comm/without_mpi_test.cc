@@ -35,8 +35,8 @@ TEST_F(WithoutMpi, OneOfSeveralIsRefused) {
 }
 
 TEST_F(WithoutMpi, WhatNeedsItSaysWhy) {
-  EXPECT_EQ(message_of([] { MpiSession session; }), std::string("a session of MPI") + kWhy);
-  EXPECT_EQ(message_of([] { require_mpi("launch"); }), std::string("launch") + kWhy);
+  EXPECT_EQ(message_of([] { MpiSession session; }), fmt::format("a session of MPI{}", kWhy));
+  EXPECT_EQ(message_of([] { require_mpi("launch"); }), fmt::format("launch{}", kWhy));
   EXPECT_THROW(require_mpi("launch"), UsageError);
   EXPECT_EQ(mpi_versions().built, "");
 }
