@@ -11,7 +11,7 @@
 #include "partialfc/checkpoint/living_rows.h"
 #include "partialfc/comm/device_ranks.h"
 #include "partialfc/head/device_visits.h"
-#include "partialfc/head/partial_fc_fixture.h"
+#include "partialfc/head/partial_fc_cases.h"
 #include "partialfc/kernels/bfloat16_gemm.h"
 
 namespace partialfc {

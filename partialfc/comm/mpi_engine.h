@@ -60,7 +60,6 @@ class MpiEngine {
   std::vector<std::optional<RankState>> ask(int channel, const std::vector<int>& ranks);
   std::vector<std::optional<Position>> ask_positions(int channel);
   std::string name_of_channel(int channel);
-
   // What MpiWatch looks at, without the lock: how often the progress thread has gone round, and how many beats have
   // come from each of the neighbours.
   const std::vector<int>& neighbours() const { return neighbours_; }

@@ -5,7 +5,7 @@
 #include "partialfc/comm/device_ranks.h"
 #include "partialfc/device/test_device.h"
 #include "partialfc/head/device_visits.h"
-#include "partialfc/head/partial_fc_fixture.h"
+#include "partialfc/head/partial_fc_cases.h"
 
 namespace partialfc {
 

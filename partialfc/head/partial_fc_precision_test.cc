@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "partialfc/head/partial_fc_fixture.h"
+#include "partialfc/head/partial_fc_cases.h"
 
 namespace partialfc {
 namespace {

@@ -8,7 +8,7 @@
 #include "partialfc/base/error.h"
 #include "partialfc/base/test_support.h"
 #include "partialfc/comm/thread_ranks.h"
-#include "partialfc/head/partial_fc_fixture.h"
+#include "partialfc/head/partial_fc_cases.h"
 
 namespace partialfc {
 namespace {

@@ -11,7 +11,7 @@
 #include "partialfc/base/test_support.h"
 #include "partialfc/comm/thread_ranks.h"
 #include "partialfc/head/class_sampler.h"
-#include "partialfc/head/partial_fc_fixture.h"
+#include "partialfc/head/partial_fc_cases.h"
 #include "partialfc/head/reference.h"
 
 namespace partialfc {
