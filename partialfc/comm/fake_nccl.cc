@@ -11,6 +11,7 @@
 #include <mutex>
 #include <random>
 #include <set>
+#include <vector>
 
 #include "partialfc/comm/host_collective.h"
 #include "partialfc/comm/nccl_library.h"
@@ -49,7 +50,8 @@ struct Comm {
 namespace {
 
 std::mutex all_mutex;
-std::set<Comm*> alive;  // those that were aborted stay in memory: whoever calls them is told so
+std::vector<std::unique_ptr<Comm>> all;  // those that were aborted too: whoever calls them is told so
+std::set<Comm*> alive;
 
 bool is_alive(Comm* comm) {
   const std::lock_guard lock(all_mutex);
@@ -85,9 +87,9 @@ Result init_rank(Comm** comm, int size, UniqueId id, int rank, Config* config) {
   if (size < 1 || size > kMostRanks || rank < 0 || rank >= size) return Result::kInvalidArgument;
   Shared* const shared = map(id.bytes, O_RDWR);
   if (shared == nullptr) return refuse(fmt::format("nobody has made the id {}", id.bytes));
-  *comm = new Comm{.shared = shared, .rank = rank, .size = size, .in_progress = true};
   if (++shared->joined == size) shm_unlink(id.bytes);
   const std::lock_guard lock(all_mutex);
+  *comm = all.emplace_back(new Comm{.shared = shared, .rank = rank, .size = size, .in_progress = true}).get();
   alive.insert(*comm);
   return Result::kInProgress;
 }
@@ -134,7 +136,7 @@ class Work {
     if (!posted_) {
       for (int r = 0; r < comm_.size; ++r)
         if (shared.ranks[r].read < number_ - 1) return false;
-      std::memcpy(shared.sent[comm_.rank], call_.send, static_cast<size_t>(sent_bytes_));
+      if (sent_bytes_ > 0) std::memcpy(shared.sent[comm_.rank], call_.send, static_cast<size_t>(sent_bytes_));
       shared.ranks[comm_.rank].call = call_;
       shared.ranks[comm_.rank].posted = number_;
       posted_ = true;
@@ -149,7 +151,7 @@ class Work {
                         describe(call_), r, describe(shared.ranks[r].call), number_);
         return false;
       }
-    receive();
+    if (call_.count > 0) receive();
     shared.ranks[comm_.rank].read = number_;
     return true;
   }
@@ -163,7 +165,7 @@ class Work {
       for (int r = 0; r < comm_.size; ++r) std::memcpy(to + r * bytes, sent[r], static_cast<size_t>(bytes));
     } else if (call_.collective == Collective::kBroadcast) {
       std::memcpy(to, sent[call_.root], static_cast<size_t>(bytes));
-    } else if (bytes > 0) {
+    } else {
       const int64_t first = call_.collective == Collective::kReduceScatter ? comm_.rank * bytes : 0;
       std::memcpy(to, sent[0] + first, static_cast<size_t>(bytes));
       for (int r = 1; r < comm_.size; ++r) combine(to, sent[r] + first, call_.count, call_.type, call_.op);
