@@ -10,8 +10,11 @@ run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${SCRATCH}/prefix)
 file(GLOB_RECURSE headers RELATIVE ${SCRATCH}/prefix/include ${SCRATCH}/prefix/include/*.h)
 list(TRANSFORM headers PREPEND "-include ")
 list(JOIN headers " " headers)
+list(PREPEND PREFIX_PATH ${SCRATCH}/prefix)
+list(JOIN PREFIX_PATH ":" PREFIX_PATH)
+set(ENV{CMAKE_PREFIX_PATH} ${PREFIX_PATH})
 run(${CMAKE_COMMAND} -S ${SOURCE}/examples/use_the_library -B ${SCRATCH}/build -G ${GENERATOR}
-    "-DCMAKE_PREFIX_PATH=${SCRATCH}/prefix;${PREFIX_PATH}" -DCMAKE_BUILD_TYPE=Release "-DCMAKE_CXX_FLAGS_RELEASE=-O2 ${headers}")
+    -DCMAKE_BUILD_TYPE=Release "-DCMAKE_CXX_FLAGS_RELEASE=-O2 ${headers}")
 run(${CMAKE_COMMAND} --build ${SCRATCH}/build)
 run(${SCRATCH}/build/use_the_library)
 

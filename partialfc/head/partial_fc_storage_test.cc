@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "partialfc/base/error.h"
+#include "partialfc/base/scratch_file.h"
 #include "partialfc/base/test_support.h"
 #include "partialfc/comm/thread_ranks.h"
 #include "partialfc/head/partial_fc_cases.h"
@@ -18,7 +19,9 @@ TEST(PartialFCMemory, AFileStoreGivesTheSameNumbers) {
   PartialFCOptions options{.num_classes = 3000, .dim = 24, .sample_rate = 0.2};
   const VisitsKind host = visits_kinds().front();
   const Outcome in_memory = run_steps(host, options, 2, 20, 8);
-  options.file_store = FileStoreOptions{.folder = folder.path(), .memory_bytes = 1400 * 512};
+  const auto row =
+      static_cast<int64_t>(ScratchFile(folder.path()).alignment());  // which a smaller record takes
+  options.file_store = FileStoreOptions{.folder = folder.path(), .memory_bytes = 1400 * row};
   const Outcome in_file = run_steps(host, options, 2, 20, 8);
   EXPECT_EQ(in_memory.losses, in_file.losses);
   EXPECT_EQ(in_memory.dx, in_file.dx);
