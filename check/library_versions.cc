@@ -60,7 +60,7 @@ void check_cuda_versions(CheckList& list, const CudaLibraries& cuda) {
     else
       list.ok(name, fmt::format("{} {}", version, kNotUsed));
   };
-  list.absent("CUDA", "absent: this version is built without it");
+  list.absent("CUDA", "not used: training is on CPUs in this version");
   add("CUDA toolkit", nvcc.empty() ? "" : last_word(nvcc));
   add("CUDA driver", cuda.driver);
   add("CUDA runtime", cuda.runtime);

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "partialfc/base/error.h"
+#include "partialfc/comm/device_channel.h"
 #include "partialfc/comm/device_reduce.h"
 #include "partialfc/device/buffer.h"
 
@@ -31,68 +32,54 @@ class DeviceOperation final : public Request::Operation {
   Event done_;
 };
 
-class DeviceRanks final : public Communicator {
+class DeviceRanks final : public DeviceChannel {
  public:
   DeviceRanks(std::unique_ptr<Communicator> bootstrap, Stream& stream)
-      : Communicator(bootstrap->name()), bootstrap_(std::move(bootstrap)), stream_(stream) {}
-
-  int rank() const override { return bootstrap_->rank(); }
-  int size() const override { return bootstrap_->size(); }
-  int ranks_on_host() const override { return bootstrap_->ranks_on_host(); }
-  const std::string& host_of(int rank) const override { return bootstrap_->host_of(rank); }
-  bool on_device() const override { return true; }
-  std::unique_ptr<Watch> watch(const CollectiveCall& call) override { return bootstrap_->watch(call); }
+      : DeviceChannel(std::move(bootstrap), stream) {}
 
  protected:
-  Request start(const CollectiveCall& call) override;
+  Request start_on_device(const CollectiveCall& call) override;
   std::unique_ptr<Communicator> duplicate(const std::string& name) override {
-    return std::make_unique<DeviceRanks>(bootstrap_->open_channel(name), stream_);
+    return std::make_unique<DeviceRanks>(bootstrap().open_channel(name), stream());
   }
 
  private:
   void perform(const std::vector<Announcement>& peers);
   void copy_bytes(void* to, const void* from, int64_t bytes) {
-    if (bytes > 0 && to != from) runtime::copy(to, from, bytes, stream_.handle());
+    if (bytes > 0 && to != from) runtime::copy(to, from, bytes, stream().handle());
   }
   DeviceBuffer<std::byte>& scratch(int64_t bytes) {
     if (scratch_.size() < bytes) {
-      stream_.synchronize();
+      stream().synchronize();
       scratch_ = DeviceBuffer<std::byte>(bytes);
     }
     return scratch_;
   }
 
-  const std::unique_ptr<Communicator> bootstrap_;
-  Stream& stream_;
   Event ready_, read_;
   DeviceBuffer<std::byte> scratch_;  // of all_reduce
 };
 
-Request DeviceRanks::start(const CollectiveCall& call) {
-  if (call.collective == Collective::kOpenChannel) {  // of names, in the host's memory
-    const size_t bytes = static_cast<size_t>(call.bytes());
-    return bootstrap_->all_gather(std::span(static_cast<const std::byte*>(call.send), bytes),
-                                  std::span(static_cast<std::byte*>(call.receive), bytes * size()));
-  }
+Request DeviceRanks::start_on_device(const CollectiveCall& call) {
   const Announcement mine{call, &ready_, &read_};
   std::vector<Announcement> peers(size());
-  ready_.record(stream_);
-  bootstrap_->all_gather(std::as_bytes(std::span(&mine, 1)), std::as_writable_bytes(std::span(peers))).wait();
+  ready_.record(stream());
+  bootstrap().all_gather(std::as_bytes(std::span(&mine, 1)), std::as_writable_bytes(std::span(peers))).wait();
   for (int r = 0; r < size(); ++r)
     PFC_CHECK(same_operation(peers[r].call, call), "channel {}: rank {} calls {}, rank {} called {}", name(),
               rank(), describe(call), r, describe(peers[r].call));
   for (int r = 0; r < size(); ++r)
-    if (r != rank()) stream_.wait(*peers[r].ready);
+    if (r != rank()) stream().wait(*peers[r].ready);
   perform(peers);
   // Nobody may change what a peer still reads.
-  read_.record(stream_);
-  bootstrap_->barrier().wait();
+  read_.record(stream());
+  bootstrap().barrier().wait();
   for (int r = 0; r < size(); ++r)
-    if (r != rank()) stream_.wait(*peers[r].read);
+    if (r != rank()) stream().wait(*peers[r].read);
   if (call.collective == Collective::kAllReduce && size() > 1)
     copy_bytes(call.receive, scratch_.span().address, call.bytes());
-  bootstrap_->barrier().wait();  // the events are free again
-  return Request(std::make_unique<DeviceOperation>(stream_));
+  bootstrap().barrier().wait();  // the events are free again
+  return Request(std::make_unique<DeviceOperation>(stream()));
 }
 
 void DeviceRanks::perform(const std::vector<Announcement>& peers) {
@@ -108,13 +95,13 @@ void DeviceRanks::perform(const std::vector<Announcement>& peers) {
       if (size() == 1) return copy_bytes(to, call.send, bytes);
       for (int r = 0; r < size(); ++r)
         sources.sources[r] = static_cast<const std::byte*>(peers[r].call.send) + rank() * bytes;
-      if (bytes > 0) reduce_on_device(sources, to, call.count, call.type, call.op, stream_);
+      if (bytes > 0) reduce_on_device(sources, to, call.count, call.type, call.op, stream());
       break;
     case Collective::kAllReduce:
       if (size() == 1) return;
       for (int r = 0; r < size(); ++r) sources.sources[r] = peers[r].call.receive;
       if (bytes > 0)
-        reduce_on_device(sources, scratch(bytes).span().address, call.count, call.type, call.op, stream_);
+        reduce_on_device(sources, scratch(bytes).span().address, call.count, call.type, call.op, stream());
       break;
     case Collective::kBroadcast:
       copy_bytes(to, peers[call.root].call.receive, bytes);

@@ -58,7 +58,7 @@ class MpiOperation : public Request::Operation {
   bool finished() override {
     set_deadline();
     if (!engine_->finished(*pending_)) {
-      if (std::chrono::steady_clock::now() >= *deadline_) throw_timeout();
+      if (std::chrono::steady_clock::now() >= *deadline_) give_up();
       return false;
     }
     reduce_received();
@@ -67,7 +67,7 @@ class MpiOperation : public Request::Operation {
 
   void wait() override {
     set_deadline();
-    if (!engine_->wait_for(*pending_, *deadline_)) throw_timeout();
+    if (!engine_->wait_for(*pending_, *deadline_)) give_up();
     reduce_received();
   }
 
@@ -76,7 +76,7 @@ class MpiOperation : public Request::Operation {
     if (!deadline_) deadline_ = std::chrono::steady_clock::now() + engine_->options().timeout;
   }
 
-  [[noreturn]] void throw_timeout() { partialfc::throw_timeout(*engine_, channel_name_, *pending_); }
+  [[noreturn]] void give_up() { throw_timeout(*engine_, channel_name_, *pending_); }
 
   // Second half of reduce_scatter: received_ (size(), n) holds every rank's elements for this one.
   void reduce_received() {

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "partialfc/base/error.h"
+#include "partialfc/comm/device_channel.h"
 #include "partialfc/comm/nccl_library.h"
 #include "partialfc/device/buffer.h"
 
@@ -149,76 +150,59 @@ class NcclOperation final : public Request::Operation {
   bool over_ = false;
 };
 
-class NcclRanks final : public Communicator {
+class NcclRanks final : public DeviceChannel {
  public:
   NcclRanks(std::unique_ptr<Communicator> bootstrap, Stream& stream)
-      : Communicator(bootstrap->name()),
-        bootstrap_(std::move(bootstrap)),
-        stream_(stream),
-        comm_(std::make_shared<NcclComm>(*bootstrap_)) {}
+      : DeviceChannel(std::move(bootstrap), stream), comm_(std::make_shared<NcclComm>(this->bootstrap())) {}
   // Waits for the peers' operations too: they read this rank's memory.
   ~NcclRanks() override {
     if (std::uncaught_exceptions() > exceptions_at_start_ || comm_->has_failed()) return;
     try {
-      stream_.synchronize();
-      bootstrap_->barrier().wait();
+      stream().synchronize();
+      bootstrap().barrier().wait();
     } catch (...) {
       // The group has failed: its next operation says so.
     }
   }
 
-  int rank() const override { return bootstrap_->rank(); }
-  int size() const override { return bootstrap_->size(); }
-  int ranks_on_host() const override { return bootstrap_->ranks_on_host(); }
-  const std::string& host_of(int rank) const override { return bootstrap_->host_of(rank); }
-  bool on_device() const override { return true; }
-  std::unique_ptr<Watch> watch(const CollectiveCall& call) override { return bootstrap_->watch(call); }
-
  protected:
-  Request start(const CollectiveCall& call) override;
+  Request start_on_device(const CollectiveCall& call) override;
   std::unique_ptr<Communicator> duplicate(const std::string& name) override {
-    return std::make_unique<NcclRanks>(bootstrap_->open_channel(name), stream_);
+    return std::make_unique<NcclRanks>(bootstrap().open_channel(name), stream());
   }
 
  private:
   Result queue(const NcclLibrary& nccl, nccl::Comm* comm, const CollectiveCall& call);
 
   const int exceptions_at_start_ = std::uncaught_exceptions();
-  const std::unique_ptr<Communicator> bootstrap_;
-  Stream& stream_;
   DeviceBuffer<int64_t> nothing_{1};  // what a barrier exchanges
   const std::shared_ptr<NcclComm> comm_;
 };
 
-Request NcclRanks::start(const CollectiveCall& call) {
-  if (call.collective == Collective::kOpenChannel) {  // of names, in the host's memory
-    const size_t bytes = static_cast<size_t>(call.bytes());
-    return bootstrap_->all_gather(std::span(static_cast<const std::byte*>(call.send), bytes),
-                                  std::span(static_cast<std::byte*>(call.receive), bytes * size()));
-  }
-  auto watch = bootstrap_->watch(call);
+Request NcclRanks::start_on_device(const CollectiveCall& call) {
+  auto watch = bootstrap().watch(call);
   comm_->queue(call, *watch,
                [&](const NcclLibrary& nccl, nccl::Comm* comm) { return queue(nccl, comm, call); });
-  return Request(std::make_unique<NcclOperation>(comm_, std::move(watch), describe(call), stream_));
+  return Request(std::make_unique<NcclOperation>(comm_, std::move(watch), describe(call), stream()));
 }
 
 Result NcclRanks::queue(const NcclLibrary& nccl, nccl::Comm* comm, const CollectiveCall& call) {
-  CUstream_st* const stream = stream_.handle();
+  CUstream_st* const queue = stream().handle();
   const auto count = static_cast<size_t>(call.count);
   const nccl::DataType type = type_of(call.type);
   const nccl::RedOp op = op_of(call.op);
   switch (call.collective) {
     case Collective::kAllGather:
-      return nccl.all_gather(call.send, call.receive, count, type, comm, stream);
+      return nccl.all_gather(call.send, call.receive, count, type, comm, queue);
     case Collective::kAllReduce:
-      return nccl.all_reduce(call.receive, call.receive, count, type, op, comm, stream);
+      return nccl.all_reduce(call.receive, call.receive, count, type, op, comm, queue);
     case Collective::kReduceScatter:
-      return nccl.reduce_scatter(call.send, call.receive, count, type, op, comm, stream);
+      return nccl.reduce_scatter(call.send, call.receive, count, type, op, comm, queue);
     case Collective::kBroadcast:
-      return nccl.broadcast(call.receive, call.receive, count, type, call.root, comm, stream);
+      return nccl.broadcast(call.receive, call.receive, count, type, call.root, comm, queue);
     case Collective::kBarrier: {
       void* const number = nothing_.span().address;
-      return nccl.all_reduce(number, number, 1, nccl::DataType::kInt64, nccl::RedOp::kMax, comm, stream);
+      return nccl.all_reduce(number, number, 1, nccl::DataType::kInt64, nccl::RedOp::kMax, comm, queue);
     }
     case Collective::kOpenChannel:
       break;

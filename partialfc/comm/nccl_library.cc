@@ -5,16 +5,11 @@
 #include <cstdlib>
 
 #include "partialfc/base/error.h"
+#include "partialfc/base/library_function.h"
 
 namespace partialfc {
 
 namespace {
-
-template <class Function>
-void find(void* library, const char* name, Function*& function) {
-  function = reinterpret_cast<Function*>(dlsym(library, name));
-  if (function == nullptr) fail("libnccl has no {}: {}", name, dlerror());
-}
 
 NcclLibrary load() {
   const char* const path = std::getenv("PARTIALFC_NCCL");
@@ -25,22 +20,22 @@ NcclLibrary load() {
         "libnccl.so.2 into LD_LIBRARY_PATH (pip's torch has it in nvidia/nccl/lib)\n  {}",
         path != nullptr ? path : "libnccl.so.2", dlerror());
   NcclLibrary nccl{};
-  find(library, "ncclGetVersion", nccl.get_version);
+  find_function(library, "libnccl", "ncclGetVersion", nccl.get_version);
   int version = 0;
   nccl.get_version(&version);
   if (version < nccl::kOldestVersion)
     fail("NCCL {} is too old: {} or newer is needed", nccl_version_name(version),
          nccl_version_name(nccl::kOldestVersion));
-  find(library, "ncclGetUniqueId", nccl.get_unique_id);
-  find(library, "ncclCommInitRankConfig", nccl.init_rank);
-  find(library, "ncclCommGetAsyncError", nccl.async_error);
-  find(library, "ncclCommAbort", nccl.abort);
-  find(library, "ncclGetErrorString", nccl.error_string);
-  find(library, "ncclGetLastError", nccl.last_error);
-  find(library, "ncclAllGather", nccl.all_gather);
-  find(library, "ncclAllReduce", nccl.all_reduce);
-  find(library, "ncclReduceScatter", nccl.reduce_scatter);
-  find(library, "ncclBroadcast", nccl.broadcast);
+  find_function(library, "libnccl", "ncclGetUniqueId", nccl.get_unique_id);
+  find_function(library, "libnccl", "ncclCommInitRankConfig", nccl.init_rank);
+  find_function(library, "libnccl", "ncclCommGetAsyncError", nccl.async_error);
+  find_function(library, "libnccl", "ncclCommAbort", nccl.abort);
+  find_function(library, "libnccl", "ncclGetErrorString", nccl.error_string);
+  find_function(library, "libnccl", "ncclGetLastError", nccl.last_error);
+  find_function(library, "libnccl", "ncclAllGather", nccl.all_gather);
+  find_function(library, "libnccl", "ncclAllReduce", nccl.all_reduce);
+  find_function(library, "libnccl", "ncclReduceScatter", nccl.reduce_scatter);
+  find_function(library, "libnccl", "ncclBroadcast", nccl.broadcast);
   return nccl;
 }
 

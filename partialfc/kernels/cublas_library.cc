@@ -5,6 +5,7 @@
 #include <string>
 
 #include "partialfc/base/error.h"
+#include "partialfc/base/library_function.h"
 
 namespace partialfc {
 
@@ -21,28 +22,22 @@ void* open_library() {
        name, tried);
 }
 
-template <class Function>
-void find(void* library, const char* name, Function*& function) {
-  function = reinterpret_cast<Function*>(dlsym(library, name));
-  if (function == nullptr) fail("libcublasLt has no {}: {}", name, dlerror());
-}
-
 CublasLibrary load() {
   void* const library = open_library();
   CublasLibrary lt{};
-  find(library, "cublasLtCreate", lt.create);
-  find(library, "cublasLtDestroy", lt.destroy);
-  find(library, "cublasLtGetStatusString", lt.status_string);
-  find(library, "cublasLtMatmulDescCreate", lt.create_operation);
-  find(library, "cublasLtMatmulDescDestroy", lt.destroy_operation);
-  find(library, "cublasLtMatmulDescSetAttribute", lt.set_operation);
-  find(library, "cublasLtMatrixLayoutCreate", lt.create_layout);
-  find(library, "cublasLtMatrixLayoutDestroy", lt.destroy_layout);
-  find(library, "cublasLtMatmulPreferenceCreate", lt.create_preference);
-  find(library, "cublasLtMatmulPreferenceDestroy", lt.destroy_preference);
-  find(library, "cublasLtMatmulPreferenceSetAttribute", lt.set_preference);
-  find(library, "cublasLtMatmulAlgoGetHeuristic", lt.find_algorithms);
-  find(library, "cublasLtMatmul", lt.multiply);
+  find_function(library, "libcublasLt", "cublasLtCreate", lt.create);
+  find_function(library, "libcublasLt", "cublasLtDestroy", lt.destroy);
+  find_function(library, "libcublasLt", "cublasLtGetStatusString", lt.status_string);
+  find_function(library, "libcublasLt", "cublasLtMatmulDescCreate", lt.create_operation);
+  find_function(library, "libcublasLt", "cublasLtMatmulDescDestroy", lt.destroy_operation);
+  find_function(library, "libcublasLt", "cublasLtMatmulDescSetAttribute", lt.set_operation);
+  find_function(library, "libcublasLt", "cublasLtMatrixLayoutCreate", lt.create_layout);
+  find_function(library, "libcublasLt", "cublasLtMatrixLayoutDestroy", lt.destroy_layout);
+  find_function(library, "libcublasLt", "cublasLtMatmulPreferenceCreate", lt.create_preference);
+  find_function(library, "libcublasLt", "cublasLtMatmulPreferenceDestroy", lt.destroy_preference);
+  find_function(library, "libcublasLt", "cublasLtMatmulPreferenceSetAttribute", lt.set_preference);
+  find_function(library, "libcublasLt", "cublasLtMatmulAlgoGetHeuristic", lt.find_algorithms);
+  find_function(library, "libcublasLt", "cublasLtMatmul", lt.multiply);
   return lt;
 }
 
