@@ -1,9 +1,9 @@
 #include "check/library_versions.h"
 
-#include <cblas.h>
 #include <fmt/format.h>
 
 #include "measure/onednn.h"
+#include "measure/openblas.h"
 #include "partialfc/base/error.h"
 #include "partialfc/comm/mpi.h"
 #include "partialfc/launch/child_process.h"
@@ -42,14 +42,9 @@ void check_blas_versions(CheckList& list) {
   else
     check_version(list, "oneDNN", onednn.built,
                   fmt::format("{}, runs with {}", onednn.found, onednn.instruction_set));
-  // "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH …"
-  const std::string config = openblas_get_config(), built = OPENBLAS_VERSION;
-  const auto second_word = [](const std::string& text) {
-    const size_t begin = text.find("OpenBLAS ") + 9;
-    return text.substr(begin, text.find(' ', begin) - begin);
-  };
-  check_version(list, "OpenBLAS", second_word(built),
-                fmt::format("{}, kernels for {}", second_word(config), openblas_get_corename()));
+  const OpenblasVersions openblas = openblas_versions();
+  check_version(list, "OpenBLAS", openblas.built,
+                fmt::format("{}, kernels for {}", openblas.found, openblas.cpu));
 }
 
 void check_cuda_versions(CheckList& list, const CudaLibraries& cuda) {

@@ -115,7 +115,7 @@ oneDNN, taken in turn with the steps. Peak memory is that of the process without
 largest process under mpirun. Before measuring all rows are touched and 3 steps run; 1 step with --cold.)");
   command->callback([&action, arguments, ranks] {
     arguments->ranks_given = ranks->count() > 0;
-    action = [arguments] { return bench_head(*arguments); };
+    action.run = [arguments] { return bench_head(*arguments); };
   });
 }
 

@@ -127,7 +127,7 @@ void add_bench_io_command(CLI::App* bench, Action& action) {
       R"(Before it reads from the disk it takes the file out of the system's cache. Decoding is that of the first 1,000
 images of an order, again and again, in turn with bare libjpeg-turbo on the same bytes and core, and with the
 loader, which reads them from the cache; medians. By shards, two windows are read from the disk.)");
-  command->callback([&action, arguments] { action = [arguments] { return bench_io(*arguments); }; });
+  command->callback([&action, arguments] { action.run = [arguments] { return bench_io(*arguments); }; });
 }
 
 }  // namespace partialfc

@@ -65,7 +65,7 @@ void add_bench_loss_command(CLI::App* bench, Action& action) {
       ->capture_default_str()
       ->check(CLI::Range(0, 4096));
   command->add_flag("--json", arguments->json, "Print one JSON object to standard output");
-  command->callback([&action, arguments] { action = [arguments] { return bench_loss(*arguments); }; });
+  command->callback([&action, arguments] { action.run = [arguments] { return bench_loss(*arguments); }; });
 }
 
 }  // namespace partialfc

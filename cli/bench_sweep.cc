@@ -89,7 +89,7 @@ void add_bench_sweep_command(CLI::App* bench, Action& action) {
       R"(Three columns: all classes in a step (r = 1) and a tenth (r = 0.1), where centers and momentum fit in
 60 % of the available memory; and 20,000 classes in a step, rows coming to life (bench head --cold).
 Each cell is a bench head in a process of its own.)");
-  command->callback([&action, arguments] { action = [arguments] { return bench_sweep(*arguments); }; });
+  command->callback([&action, arguments] { action.run = [arguments] { return bench_sweep(*arguments); }; });
 }
 
 }  // namespace partialfc

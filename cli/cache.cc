@@ -110,7 +110,9 @@ CLI::App* add_subcommand(CLI::App* cache, const char* name, const char* help,
   CLI::App* command = cache->add_subcommand(name, help);
   command->add_option("--folder", arguments->folder, "Where the copies are: data.cache_folder")
       ->capture_default_str();
-  command->callback([&action, arguments, run] { action = [arguments, run] { return run(*arguments); }; });
+  command->callback([&action, arguments, run] {
+    action = {.run = [arguments, run] { return run(*arguments); }, .in_worker = false};
+  });
   return command;
 }
 

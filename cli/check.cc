@@ -100,7 +100,7 @@ void add_check_command(CLI::App& app, Action& action) {
       R"(Further keys of the recipe: --key.sub=value, as of train. Exit code 0: nothing is wrong; 1: something is.
 What each line means: docs/checking.md.)");
   command->callback([&action, arguments, command] {
-    action = [arguments, rest = command->remaining()] { return check(*arguments, rest); };
+    action.run = [arguments, rest = command->remaining()] { return check(*arguments, rest); };
   });
 }
 

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <new>
 #include <thread>
@@ -65,6 +66,11 @@ void end_within_seconds(int exit_code) {
 }
 
 }  // namespace
+
+bool limit_openmp_spinning() {
+  if (std::getenv("GOMP_SPINCOUNT") != nullptr || std::getenv("OMP_WAIT_POLICY") != nullptr) return false;
+  return ::setenv("GOMP_SPINCOUNT", "1000", 1) == 0;
+}
 
 int report_errors(const std::function<int()>& body) {
   try {

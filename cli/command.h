@@ -14,7 +14,18 @@
 namespace partialfc {
 
 // The chosen subcommand: set by its CLI11 callback, run by main().
-using Action = std::function<int()>;
+struct Action {
+  std::function<int()> run;
+  bool in_worker = true;  // it needs libtorch or MPI
+};
+
+// Runs it: here, or in the program that has what it needs, which takes this one's place (front.cc, worker.cc).
+int go_on(const Action& action, char** argv);
+
+// libtorch's OpenMP threads wait for work by spinning for milliseconds, on cores that the head's and the loader's
+// threads want: on two cores that made training 20 times slower. OpenMP reads its environment before main(), so this holds
+// for programs that are started from here on. False where somebody has set it, who knows better.
+bool limit_openmp_spinning();
 
 void add_train_command(CLI::App& app, Action& action);
 void add_pack_command(CLI::App& app, Action& action);

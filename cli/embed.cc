@@ -63,7 +63,7 @@ void add_embed_command(CLI::App& app, Action& action) {
       ->check(CLI::Range(0, 4096));
   command->add_option("--precision", arguments->precision, "fp32, bf16 or auto [the recipe's]")
       ->check(CLI::IsMember({"fp32", "bf16", "auto"}));
-  command->callback([&action, arguments] { action = [arguments] { return embed(*arguments); }; });
+  command->callback([&action, arguments] { action.run = [arguments] { return embed(*arguments); }; });
 }
 
 }  // namespace partialfc

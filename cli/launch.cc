@@ -90,7 +90,7 @@ int run_ranks(const std::vector<std::string>& command, int most) {
 }
 
 int launch(const LaunchArguments& arguments, const Launched& launched) {
-  require_mpi("launch");
+  if (!PARTIALFC_HAS_MPI) require_mpi("launch");
   const bool is_training = launched.is_ours && launched.words[1] == "train";
   if (arguments.max_restarts > 0 && !is_training)
     fail_usage("--max-restarts {}: only train can go on where it failed, not '{}'", arguments.max_restarts,
@@ -172,7 +172,9 @@ void add_launch_command(CLI::App& app, Action& action, const std::vector<std::st
 Other hosts than this one are first asked over ssh, which must not ask for a password; then MPI has to connect
 all. Ranks are given PATH, LD_LIBRARY_PATH and variables of CUDA, NCCL, OpenMP and the like; others with -x.)");
   command->callback([&app, &action, &launched, arguments] {
-    action = [&app, &launched, arguments] { return launch(*arguments, launched_command(app, launched)); };
+    action = {
+        .run = [&app, &launched, arguments] { return launch(*arguments, launched_command(app, launched)); },
+        .in_worker = false};
   });
 }
 

@@ -53,7 +53,7 @@ std::vector<pid_t> ranks_below(pid_t parent) {
   std::vector<pid_t> ranks;
   for (const pid_t id : descendants_of(parent))
     if (fs::exists(fmt::format("/proc/{}/exe", id)) &&
-        fs::read_symlink(fmt::format("/proc/{}/exe", id)) == fs::canonical(PARTIALFC_PROGRAM))
+        fs::read_symlink(fmt::format("/proc/{}/exe", id)) == fs::canonical(PARTIALFC_WORKER))
       ranks.push_back(id);
   return ranks;
 }

@@ -1,24 +1,11 @@
 // partialfc: one program, a subcommand for each job.
-#include <cblas.h>
-#include <fmt/format.h>
 #include <malloc.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "cli/command.h"
 
 namespace {
-
-// libtorch's OpenMP threads wait for work by spinning for milliseconds, on cores that the head's and the loader's threads
-// want: on two cores that made training 20 times slower. OpenMP reads its environment before main(), so the program sets
-// it and starts itself again, once. Whoever has set one of the two knows better.
-void limit_openmp_spinning(char** argv) {
-  if (std::getenv("GOMP_SPINCOUNT") != nullptr || std::getenv("OMP_WAIT_POLICY") != nullptr) return;
-  ::setenv("GOMP_SPINCOUNT", "1000", 1);
-  ::execv("/proc/self/exe", argv);  // returns only where it fails: then go on as we are
-}
 
 // Activations are freed and allocated again in every step. glibc gives blocks of their size back to the kernel, which
 // then clears each of their pages anew, for a tenth of the step's time; here it is told not to.
@@ -34,7 +21,6 @@ void keep_freed_memory() {
 int main(int argc, char** argv) {
   using namespace partialfc;
   keep_freed_memory();
-  openblas_set_num_threads(1);  // libtorch's calls of it run inside loops that are parallel already
   CLI::App app(
       "Trains embedding models over millions of classes with a sampled, model-parallel margin softmax.",
       "partialfc");
@@ -60,6 +46,5 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kDone : kWrongUsage;
   }
-  limit_openmp_spinning(argv);  // loading libtorch once more takes time: not for a help text
-  return report_errors(action);
+  return go_on(action, argv);
 }

@@ -67,7 +67,9 @@ void add_pack_command(CLI::App& app, Action& action) {
       ->add_option("--max-skipped", options.max_skipped, "Share of unusable images above which packing fails")
       ->capture_default_str()
       ->check(CLI::Range(0.0, 1.0));
-  command->callback([&action, arguments] { action = [arguments] { return pack(*arguments); }; });
+  command->callback([&action, arguments] {
+    action = {.run = [arguments] { return pack(*arguments); }, .in_worker = false};
+  });
 }
 
 }  // namespace partialfc

@@ -9,6 +9,7 @@
 #include "cli/plan_report.h"
 #include "measure/training_rates.h"
 #include "partialfc/base/error.h"
+#include "partialfc/comm/mpi.h"
 #include "trainer/gradient_bucket.h"
 #include "trainer/recipe.h"
 #include "trainer/recipe_shape.h"
@@ -153,7 +154,8 @@ void add_plan_command(CLI::App& app, Action& action) {
       "Further keys of the recipe: --key.sub=value, as of train. What the numbers are made of:\n"
       "docs/planning.md.");
   command->callback([&action, arguments, command] {
-    action = [arguments, rest = command->remaining()] { return plan(*arguments, rest); };
+    action = {.run = [arguments, rest = command->remaining()] { return plan(*arguments, rest); },
+              .in_worker = arguments->measure || MpiSession::launched_by_mpi()};
   });
 }
 

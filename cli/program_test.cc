@@ -138,7 +138,7 @@ TEST_F(ProgramTest, OpenMpSpinsShortlyWhereSomethingIsToRun) {
   };
   const std::string shortly = "GOMP_SPINCOUNT = '1000'";
   EXPECT_THAT(shown({"train", "nothing.toml"}), HasSubstr(shortly));
-  EXPECT_THAT(shown({"--version"}), AllOf(HasSubstr("GOMP_SPINCOUNT = "), Not(HasSubstr(shortly))));
+  EXPECT_EQ(shown({"--version"}), "");  // it is not even loaded
 }
 
 TEST_F(ProgramTest, RunsOnTheCoresItMayRunOn) {

@@ -152,7 +152,7 @@ void add_train_command(CLI::App& app, Action& action) {
   command->footer("Overrides: --key.sub=value, for each key of the recipe (its default, what it means):\n\n" +
                   recipe_help());
   command->callback([&action, arguments, command] {
-    action = [arguments, rest = command->remaining()] { return train_recipe(*arguments, rest); };
+    action.run = [arguments, rest = command->remaining()] { return train_recipe(*arguments, rest); };
   });
 }
 

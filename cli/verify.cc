@@ -91,7 +91,7 @@ void add_verify_command(CLI::App& app, Action& action) {
   command->add_option("--precision", arguments->precision, "fp32, bf16 or auto [the recipe's]")
       ->check(CLI::IsMember({"fp32", "bf16", "auto"}));
   command->add_flag("--json", arguments->json, "Print one JSON object to standard output");
-  command->callback([&action, arguments] { action = [arguments] { return verify(*arguments); }; });
+  command->callback([&action, arguments] { action.run = [arguments] { return verify(*arguments); }; });
 }
 
 }  // namespace partialfc

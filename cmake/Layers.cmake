@@ -1,7 +1,9 @@
 # How this project's folders become targets: one call a folder.
 #
-#   partialfc_layer(NAME SOURCES … DEPENDS …)   a layer of the library: the object library partialfc_NAME,
-#                                               gathered into libpartialfc by partialfc/CMakeLists.txt
+#   partialfc_layer(NAME SOURCES … DEPENDS … [HOT])
+#                                               a layer of the library: the object library partialfc_NAME, gathered into
+#                                               libpartialfc by partialfc/CMakeLists.txt. HOT: its speed is that of a step, so
+#                                               in a release each source is compiled by itself
 #   partialfc_test(NAME SOURCES … LIBRARIES … HEADERS … SHARDS n)
 #                                               a GoogleTest program; each of its tests is a ctest test, or with SHARDS
 #                                               each n-th part of them: where loading the program takes longer than most
@@ -34,8 +36,11 @@ if(PARTIALFC_SANITIZE)
 endif()
 
 function(partialfc_layer name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
+  cmake_parse_arguments(ARG "HOT" "" "SOURCES;DEPENDS" ${ARGN})
   add_library(partialfc_${name} OBJECT ${ARG_SOURCES})
+  if(NOT ARG_HOT)
+    set_target_properties(partialfc_${name} PROPERTIES ${PARTIALFC_UNITY})
+  endif()
   target_compile_options(partialfc_${name} PRIVATE ${PARTIALFC_WARNINGS})
   target_include_directories(partialfc_${name} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>
                                                       $<INSTALL_INTERFACE:include>)

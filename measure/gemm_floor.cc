@@ -1,13 +1,12 @@
 #include "measure/gemm_floor.h"
 
-#include <cblas.h>
-
 #include <algorithm>
 #include <chrono>
 #include <limits>
 #include <thread>
 
 #include "measure/onednn.h"
+#include "measure/openblas.h"
 #include "partialfc/base/error.h"
 #include "partialfc/base/matrix.h"
 #include "partialfc/base/parallel.h"
@@ -20,12 +19,6 @@ double seconds_of(const std::function<void()>& work) {
   const auto start = std::chrono::steady_clock::now();
   work();
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-void sgemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, const float* a,
-           const float* b, float beta, float* c) {
-  cblas_sgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans, transpose_b ? CblasTrans : CblasNoTrans,
-              m, n, k, 1, a, transpose_a ? m : k, b, transpose_b ? k : n, beta, c, n);
 }
 
 }  // namespace
@@ -59,7 +52,7 @@ struct GemmFloor::Operands {
 
   // task(thread, first, count) for each tile of `size` classes, a contiguous range of tiles a thread.
   void for_each_tile(int64_t size, const std::function<void(int, int64_t, int64_t)>& task) {
-    openblas_set_num_threads(1);
+    set_openblas_threads(1);
     team.for_each_part(0, (s + size - 1) / size, [&](int thread, int64_t begin, int64_t end) {
       for (int64_t tile = begin; tile < end; ++tile)
         task(thread, tile * size, std::min(size, s - tile * size));
@@ -71,11 +64,12 @@ struct GemmFloor::Operands {
     if (product == 1) std::fill(partial_u.begin(), partial_u.end(), 0.0f);
     for_each_tile(size, [&](int thread, int64_t first, int64_t count) {
       if (product == 0) {
-        sgemm(false, true, n, count, d, x.data(), &w[first * d], 0, &logits[n * first]);
+        openblas_product(false, true, n, count, d, x.data(), &w[first * d], 0, &logits[n * first]);
       } else if (product == 1) {
-        sgemm(false, false, n, d, count, &e[n * first], &w[first * d], 1, &partial_u[thread * n * d]);
+        openblas_product(false, false, n, d, count, &e[n * first], &w[first * d], 1,
+                         &partial_u[thread * n * d]);
       } else {
-        sgemm(true, false, count, d, n, &e[n * first], x.data(), 0, &gradient[first * d]);
+        openblas_product(true, false, count, d, n, &e[n * first], x.data(), 0, &gradient[first * d]);
       }
     });
     if (product != 1) return;
@@ -87,10 +81,10 @@ struct GemmFloor::Operands {
   }
 
   void run_openblas(int product) {
-    openblas_set_num_threads(team.size());
-    if (product == 0) sgemm(false, true, n, s, d, x.data(), w.data(), 0, logits.data());
-    if (product == 1) sgemm(false, false, n, d, s, e.data(), w.data(), 0, u.data());
-    if (product == 2) sgemm(true, false, s, d, n, e.data(), x.data(), 0, gradient.data());
+    set_openblas_threads(team.size());
+    if (product == 0) openblas_product(false, true, n, s, d, x.data(), w.data(), 0, logits.data());
+    if (product == 1) openblas_product(false, false, n, d, s, e.data(), w.data(), 0, u.data());
+    if (product == 2) openblas_product(true, false, s, d, n, e.data(), x.data(), 0, gradient.data());
   }
 
   std::function<void()> by_onednn(int product) {
@@ -140,7 +134,7 @@ GemmFloor::GemmFloor(const ProductFloorOptions& options) : operands_(std::make_u
       }
     fastest_[product] = ways[std::min_element(best.begin(), best.end()) - best.begin()];
   }
-  openblas_set_num_threads(1);
+  set_openblas_threads(1);
 }
 
 GemmFloor::~GemmFloor() = default;
@@ -148,7 +142,7 @@ GemmFloor::~GemmFloor() = default;
 std::array<double, GemmFloor::kProducts> GemmFloor::measure() {
   std::array<double, kProducts> seconds;
   for (int product = 0; product < kProducts; ++product) seconds[product] = seconds_of(fastest_[product].run);
-  openblas_set_num_threads(1);
+  set_openblas_threads(1);
   // OpenBLAS's threads wait for more work by spinning this long: not on the time of what is measured next.
   std::this_thread::sleep_for(std::chrono::milliseconds(40));
   return seconds;
