@@ -43,7 +43,13 @@ install_packages() {
 }
 
 # The folder that scripts/bundle made, where there is one.
-bundle_folder() { ls -d "$project"/bundle "$project"/build/bundle 2>/dev/null | grep -m 1 .; }
+bundle_folder() {
+  local folder
+  for folder in "$project"/{,build/}bundle; do
+    [ ! -d "$folder" ] || { echo "$folder"; return; }
+  done
+  return 1
+}
 
 # From it is built what packages are missing for, and with pip's CMake and Ninja where there are no others.
 use_bundle() {
