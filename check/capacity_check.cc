@@ -117,8 +117,8 @@ void check_disk(const Recipe& recipe, const TrainingShape& shape, const DataSize
              list);
 }
 
-void check_rank_memory(const TrainingShape& shape, int ranks_here, CheckList& list) {
-  const std::vector<MemoryItem> items = training_memory(shape, memory_of_rank(1, ranks_here));
+void check_rank_memory(const TrainingShape& shape, const Machine& machine, int ranks_here, CheckList& list) {
+  const std::vector<MemoryItem> items = training_memory(shape, machine);
   const auto rank = static_cast<double>(total_bytes(items)),
              available = static_cast<double>(memory_for_ranks(1));
   const MemoryItem& largest = *std::ranges::max_element(items, {}, &MemoryItem::bytes);

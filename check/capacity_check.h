@@ -14,6 +14,7 @@
 #include <filesystem>
 
 #include "check/check_list.h"
+#include "partialfc/plan/machine.h"
 #include "partialfc/plan/training_shape.h"
 #include "trainer/recipe.h"
 
@@ -32,7 +33,7 @@ void check_cache(const Recipe& recipe, CheckList& list);
 void check_disk(const Recipe& recipe, const TrainingShape& shape, const DataSize& data,
                 const std::filesystem::path& output, int ranks_here, CheckList& list);
 
-void check_rank_memory(const TrainingShape& shape, int ranks_here, CheckList& list);
+void check_rank_memory(const TrainingShape& shape, const Machine& machine, int ranks_here, CheckList& list);
 
 // `folder`, or the nearest above it that is there.
 std::filesystem::path existing_folder(const std::filesystem::path& folder);

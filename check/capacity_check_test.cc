@@ -59,7 +59,7 @@ TEST_F(CapacityCheck, AFolderThatCanBeWrittenIsLeftAsItWas) {
 TEST_F(CapacityCheck, MemoryThatDoesNotSufficeNamesWhatTakesMost) {
   TrainingShape huge = shape_of(recipe_, 4'000'000'000, 1, 1);
   huge.store_bytes = 0;
-  check_rank_memory(huge, 1, list_);
+  check_rank_memory(huge, memory_of_rank(1, 1), 1, list_);
   EXPECT_EQ(line("memory").status, CheckStatus::kWrong);
   EXPECT_THAT(line("memory").found, HasSubstr("a rank x 1 here (most of it"));
   EXPECT_GT(line("memory").figures.at("rank"), line("memory").figures.at("available"));

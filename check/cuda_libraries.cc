@@ -7,6 +7,8 @@
 #include <initializer_list>
 #include <memory>
 
+#include "partialfc/comm/nccl_library.h"
+
 namespace partialfc {
 
 namespace {
@@ -70,13 +72,13 @@ std::string cuda_version_text(int version) {
   return fmt::format("{}.{}", version / 1000, version % 1000 / 10);
 }
 
-std::string nccl_version_text(int version) {
-  const int major_unit = version < 10000 ? 1000 : 10000;
+std::string cudnn_version_text(int version) {
+  const int major_unit = version < 90000 ? 1000 : 10000;
   return fmt::format("{}.{}.{}", version / major_unit, version % major_unit / 100, version % 100);
 }
 
 CudaLibraries find_cuda_libraries() {
-  const SharedLibrary driver{"libcuda.so.1"}, nccl{"libnccl.so.2"},
+  const SharedLibrary driver{"libcuda.so.1"}, nccl{"libnccl.so.2"}, cudnn{"libcudnn.so.9", "libcudnn.so.8"},
       runtime{"libcudart.so.13", "libcudart.so.12", "libcudart.so.11.0", "libcudart.so"};
   CudaLibraries found;
   if (const int version = version_from(driver, "cuDriverGetVersion"); version > 0) {
@@ -86,7 +88,9 @@ CudaLibraries find_cuda_libraries() {
   if (const int version = version_from(runtime, "cudaRuntimeGetVersion"); version > 0)
     found.runtime = cuda_version_text(version);
   if (const int version = version_from(nccl, "ncclGetVersion"); version > 0)
-    found.nccl = nccl_version_text(version);
+    found.nccl = nccl_version_name(version);
+  if (auto* const version = cudnn.find<size_t()>("cudnnGetVersion"))
+    found.cudnn = cudnn_version_text(static_cast<int>(version()));
   return found;
 }
 

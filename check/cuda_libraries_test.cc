@@ -5,11 +5,11 @@
 namespace partialfc {
 namespace {
 
-TEST(CudaLibraries, VersionsAsCudaAndNcclCountThem) {
+TEST(CudaLibraries, VersionsAsCudaAndCudnnCountThem) {
   EXPECT_EQ(cuda_version_text(12040), "12.4");
   EXPECT_EQ(cuda_version_text(11080), "11.8");
-  EXPECT_EQ(nccl_version_text(22304), "2.23.4");
-  EXPECT_EQ(nccl_version_text(2708), "2.7.8");  // before 2.9
+  EXPECT_EQ(cudnn_version_text(92600), "9.26.0");
+  EXPECT_EQ(cudnn_version_text(8907), "8.9.7");
 }
 
 // Whether there is a GPU or not: what is found is consistent, and nothing throws.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "check/cuda_versions.h"
 #include "measure/onednn.h"
 #include "measure/openblas.h"
 #include "partialfc/base/error.h"
@@ -47,34 +48,24 @@ void check_blas_versions(CheckList& list) {
                 fmt::format("{}, kernels for {}", openblas.found, openblas.cpu));
 }
 
-void check_cuda_versions(CheckList& list, const CudaLibraries& cuda) {
-  const std::string nvcc = first_line_of({"sh", "-c", "nvcc --version | grep -o 'release [0-9.]*'"});
-  const auto add = [&](const std::string& name, const std::string& version) {
-    if (version.empty())
-      list.absent(name, "absent");
-    else
-      list.ok(name, fmt::format("{} {}", version, kNotUsed));
-  };
-  list.absent("CUDA", "not used: training is on CPUs in this version");
-  add("CUDA toolkit", nvcc.empty() ? "" : last_word(nvcc));
-  add("CUDA driver", cuda.driver);
-  add("CUDA runtime", cuda.runtime);
-  add("libtorch's CUDA", torch_versions().cuda);
-  add("NCCL", cuda.nccl);
-}
-
 }  // namespace
 
 void check_versions(CheckList& list, const CudaLibraries& cuda, const std::string& mpirun) {
   list.begin_section("versions");
   const TorchVersions torch = torch_versions();
-  if (torch.built.empty())
+  if (torch.built.empty()) {
     list.absent("libtorch", kBuiltWithout);
-  else
+  } else {
     list.ok("libtorch", fmt::format("built with {}, loaded {}", torch.built, torch.library));
+    list.ok("libtorch's BLAS", torch.blas);
+  }
   check_mpi_versions(list, mpirun);
   check_blas_versions(list);
-  check_cuda_versions(list, cuda);
+  const std::string nvcc = first_line_of({"sh", "-c", "nvcc --version | grep -o 'release [0-9.]*'"});
+  const CudaBuild built{.kernels = PARTIALFC_CUDA,
+                        .torch = torch.cuda == 0 ? "" : cuda_version_text(torch.cuda),
+                        .torch_cudnn = torch.cudnn == 0 ? "" : cudnn_version_text(torch.cudnn)};
+  check_cuda_versions(list, built, cuda, nvcc.empty() ? "" : last_word(nvcc));
 }
 
 std::string first_line_of(const std::vector<std::string>& command) {

@@ -8,8 +8,6 @@
 
 namespace partialfc {
 
-constexpr const char* kNotUsed = "found, not used by this version";
-
 // mpirun: the first line of `mpirun --version`; empty where there is none.
 void check_versions(CheckList& list, const CudaLibraries& cuda, const std::string& mpirun);
 

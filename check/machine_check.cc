@@ -9,6 +9,7 @@
 #include <fstream>
 #include <memory>
 
+#include "check/cuda_versions.h"
 #include "check/library_versions.h"
 #include "partialfc/base/cgroup_memory.h"
 #include "partialfc/base/cores.h"

@@ -47,12 +47,11 @@ void check_recipe(const RecipeCheck& check, CheckList& list) {
   list.attempt("ranks", [&] {
     TrainingShape shape =
         shape_of(recipe, data.classes, check.ranks, std::max(1, usable_cores() / check.ranks_here));
-    if (recipe.train.micro_batches == 0)
-      shape.micro_batches = fewest_micro_batches(shape, memory_of_rank(1, check.ranks_here));
+    if (recipe.train.micro_batches == 0) shape.micro_batches = fewest_micro_batches(shape, check.machine);
     if (recipe.head.store == "file") ask_for_alignment(recipe, check.output, shape, list);
     check_cache(recipe, list);
     check_disk(recipe, shape, data, check.output, check.ranks_here, list);
-    check_rank_memory(shape, check.ranks_here, list);
+    check_rank_memory(shape, check.machine, check.ranks_here, list);
   });
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "check/check_list.h"
+#include "partialfc/plan/machine.h"
 
 namespace partialfc {
 
@@ -14,6 +15,7 @@ struct RecipeCheck {
   std::vector<std::string> overrides;  // "key.sub=value"
   std::filesystem::path output;        // the run's folder
   int ranks = 1, ranks_here = 1;       // in all, and on this host
+  Machine machine;                     // memory_of_rank(), from before anything was loaded to be looked at
 };
 
 void check_recipe(const RecipeCheck& check, CheckList& list);

@@ -7,7 +7,7 @@ static int answer(int *out, int value) {
   return 0;
 }
 
-int cuDriverGetVersion(int *version) { return answer(version, 12040); }
+int cuDriverGetVersion(int *version) { return answer(version, 13000); }
 int cudaRuntimeGetVersion(int *version) { return answer(version, 13000); }
 int ncclGetVersion(int *version) { return answer(version, 22304); }
 int cuInit(unsigned flags) { return (int)flags; }

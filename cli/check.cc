@@ -11,6 +11,7 @@
 #include "partialfc/base/error.h"
 #include "partialfc/comm/mpi.h"
 #include "partialfc/launch/rank_environment.h"
+#include "trainer/recipe_shape.h"
 
 namespace partialfc {
 
@@ -42,11 +43,13 @@ RecipeCheck recipe_check(const CheckArguments& arguments, const std::vector<Host
   const int64_t ranks = arguments.num_proc > 0 ? arguments.num_proc : slots;
   if (!hosts.empty() && ranks > slots)
     fail_usage("-n {} asks for {} ranks, but {} has {} slots", ranks, ranks, host_list(hosts), slots);
+  const int ranks_here = ranks_on_this_host(hosts, ranks);
   return {.recipe = arguments.recipe,
           .overrides = recipe_overrides(rest),
           .output = output_folder(arguments.recipe, arguments.output),
           .ranks = static_cast<int>(ranks),
-          .ranks_here = ranks_on_this_host(hosts, ranks)};
+          .ranks_here = ranks_here,
+          .machine = memory_of_rank(1, ranks_here)};
 }
 
 int check(const CheckArguments& arguments, const std::vector<std::string>& rest) {

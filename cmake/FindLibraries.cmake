@@ -5,6 +5,13 @@
 #   partialfc_find_library(NAME HEADER [LIBRARY] [OPTIONAL])
 #       target found::NAME: the header's folder and the library; OPTIONAL: which there is only if both were found
 
+# PyTorch's libtorch has headers of {fmt}, oneDNN and others in one folder with its own.
+foreach(prefix ${CMAKE_PREFIX_PATH})
+  if(EXISTS ${prefix}/lib/libtorch_cpu.so)
+    list(APPEND CMAKE_IGNORE_PATH ${prefix}/include)
+  endif()
+endforeach()
+
 function(partialfc_find_library name header)
   cmake_parse_arguments(ARG OPTIONAL "" "" ${ARGN})
   set(library ${ARG_UNPARSED_ARGUMENTS})

@@ -8,7 +8,8 @@
 #       one body, two programs: NAME runs on the simulator, each test under the orders of several seeds, and links
 #       LIBRARIES in place of the whole library. BRIEFLY: the tests that suffice under other orders than the first, and
 #       under sanitizers. NAME_gpu runs on a GPU, or says that it was not run (not built for
-#       SIMULATED: what only the simulator can do). TRAFFIC: simulated, with what kernels load and store counted (simt/traffic.h)
+#       SIMULATED: what only the simulator can do); gpu_tests is the target that builds all of these. TRAFFIC: simulated,
+#       with what kernels load and store counted (simt/traffic.h)
 #   partialfc_cuda_objects(TARGET a.cu …)
 #       adds what nvcc makes of the files to a target of this folder
 
@@ -32,6 +33,7 @@ partialfc_optional(CUDA "${nvcc}" "CUDA ${CUDAToolkit_VERSION}: ${nvcc}, for ${a
                    "CUDA 12 or 13 with nvcc" "GPUs cannot be used")
 
 if(PARTIALFC_BUILD_TESTS)
+  add_custom_target(gpu_tests)
   partialfc_find_library(boost_context boost/context/detail/fcontext.hpp boost_context OPTIONAL)
   if(TARGET found::boost_context)
     set(PARTIALFC_SIMULATOR ON)
@@ -166,6 +168,7 @@ function(partialfc_kernel_test name)
       partialfc_cuda_objects(${name}_gpu ${sources})
     endforeach()
     add_test(NAME ${name}_gpu COMMAND ${name}_gpu)
+    add_dependencies(gpu_tests ${name}_gpu)
     set_tests_properties(${name}_gpu PROPERTIES LABELS gpu TIMEOUT 300 RUN_SERIAL ON
                          SKIP_REGULAR_EXPRESSION "not run: no GPU")
   endif()

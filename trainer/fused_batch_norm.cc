@@ -11,6 +11,7 @@
 #include "partialfc/base/error.h"
 #include "partialfc/base/parallel.h"
 #include "partialfc/kernels/batch_norm.h"
+#include "trainer/torch_compat.h"
 
 namespace partialfc {
 
@@ -129,9 +130,8 @@ Statistics running_statistics(const BatchNormTensors& tensors, const BatchNormOp
 struct FusedBatchNorm : torch::autograd::Function<FusedBatchNorm> {
   // Autograd sees the tensors that are arguments of their own, and takes no undefined ones but optional ones.
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& /*weight*/,
-                        const Tensor& /*bias*/, c10::optional<Tensor> /*slope*/,
-                        c10::optional<Tensor> /*residual*/, const BatchNormTensors& tensors,
-                        const BatchNormOptions& options) {
+                        const Tensor& /*bias*/, OptionalTensor /*slope*/, OptionalTensor /*residual*/,
+                        const BatchNormTensors& tensors, const BatchNormOptions& options) {
     const auto& [weight, bias, running_mean, running_var, slope, residual] = tensors;
     const Statistics by =
         options.training ? batch_statistics(x, tensors, options) : running_statistics(tensors, options);
@@ -199,8 +199,8 @@ Tensor fused_batch_norm(const Tensor& x, const BatchNormTensors& tensors, const 
   PFC_CHECK(!tensors.residual.defined() ||
             (tensors.residual.sizes() == x.sizes() && tensors.residual.scalar_type() == x.scalar_type()));
   require_a_batch(x, options);
-  return FusedBatchNorm::apply(x, tensors.weight, tensors.bias, c10::optional<Tensor>(tensors.slope),
-                               c10::optional<Tensor>(tensors.residual), tensors, options);
+  return FusedBatchNorm::apply(x, tensors.weight, tensors.bias, OptionalTensor(tensors.slope),
+                               OptionalTensor(tensors.residual), tensors, options);
 }
 
 Tensor plain_batch_norm(const Tensor& x, const BatchNormTensors& tensors, const BatchNormOptions& options) {

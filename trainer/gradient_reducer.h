@@ -8,12 +8,13 @@
 #include <torch/types.h>
 
 #include <cstdint>
-#include <memory>
+#include <utility>
 #include <vector>
 
 #include "partialfc/comm/communicator.h"
 #include "trainer/gradient_bucket.h"
 #include "trainer/network.h"
+#include "trainer/torch_compat.h"
 
 namespace partialfc {
 
@@ -46,7 +47,7 @@ class GradientReducer {
   std::vector<Bucket> buckets_;
   size_t next_ = 0;  // first bucket not sent: all ranks send in the same order
   bool armed_ = false;
-  std::vector<std::pair<std::shared_ptr<torch::autograd::Node>, uintptr_t>> hooks_;
+  std::vector<std::pair<AutogradNode, uintptr_t>> hooks_;
 };
 
 }  // namespace partialfc

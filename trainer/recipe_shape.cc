@@ -55,8 +55,10 @@ int64_t steps_to_save(const Recipe::Checkpoint& checkpoint) {
 int64_t memory_for_ranks(int processes) { return available_memory() + processes * own_memory(); }
 
 // libtorch makes kernels and threads in the first step: some 30 MB that are not resident yet. Where this program has not
-// loaded it (partialfc plan), it and MPI are counted as they are on Debian 12.
-int64_t program_memory() { return std::max<int64_t>(resident_memory() + 30'000'000, 200'000'000); }
+// loaded it (partialfc plan), it and MPI are counted as they were measured.
+int64_t program_memory() {
+  return std::max<int64_t>(resident_memory() + 30'000'000, PARTIALFC_PROGRAM_MEGABYTES * 1'000'000);
+}
 
 Machine memory_of_rank(int processes, int ranks) {
   return {.memory_bytes = memory_for_ranks(processes) / ranks,

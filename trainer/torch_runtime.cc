@@ -1,7 +1,6 @@
 #include "trainer/torch_runtime.h"
 
 #include <dlfcn.h>
-#include <fmt/format.h>
 #include <torch/types.h>
 #include <torch/utils.h>
 #include <torch/version.h>
@@ -12,17 +11,11 @@ namespace partialfc {
 
 namespace {
 
-std::string library_of_torch() {
+// The file that has what lies at `address`.
+std::string file_of(const void* address) {
   Dl_info info{};
-  if (::dladdr(reinterpret_cast<void*>(&at::globalContext), &info) == 0) return "libtorch";
+  if (address == nullptr || ::dladdr(address, &info) == 0) return "unknown";
   return std::filesystem::weakly_canonical(info.dli_fname).string();
-}
-
-// 11080 → "11.8", as CUDA counts.
-std::string cuda_of_torch() {
-  if (!at::globalContext().hasCUDART()) return "";
-  const int64_t version = at::globalContext().versionCUDART();
-  return fmt::format("{}.{}", version / 1000, version % 1000 / 10);
 }
 
 }  // namespace
@@ -30,7 +23,12 @@ std::string cuda_of_torch() {
 void set_torch_threads(int threads) { torch::set_num_threads(threads); }
 
 TorchVersions torch_versions() {
-  return {.built = TORCH_VERSION, .library = library_of_torch(), .cuda = cuda_of_torch()};
+  const at::Context& torch = at::globalContext();
+  return {.built = TORCH_VERSION,
+          .library = file_of(reinterpret_cast<void*>(&at::globalContext)),
+          .blas = file_of(::dlsym(RTLD_DEFAULT, "sgemm_")),
+          .cuda = torch.hasCUDART() ? static_cast<int>(torch.versionCUDART()) : 0,
+          .cudnn = torch.hasCuDNN() ? static_cast<int>(torch.versionCuDNN()) : 0};
 }
 
 }  // namespace partialfc
