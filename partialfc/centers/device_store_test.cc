@@ -87,5 +87,60 @@ TEST_P(DeviceStoreTest, MoreRowsThanSlotsAreAUsageError) {
   }
 }
 
+// Frames for all of four rows of a number, and two streams.
+struct FourRows {
+  const DeviceBuffer<int32_t> slots = to_device(std::vector<int32_t>{0, 1, 2, 3}), places{1}, lacking{1};
+  const DeviceBuffer<int64_t> news = to_device(std::vector<int64_t>{11}), read{1};
+  DeviceFrames frames{4, sizeof(int64_t), 4 * sizeof(int64_t)};
+  Stream first, second;
+
+  static DeviceSpan<std::byte> bytes_of(const DeviceBuffer<int64_t>& number) {
+    return {reinterpret_cast<std::byte*>(number.span().address), number.span().bytes()};
+  }
+  void in_host_memory(int64_t slot, int64_t number) {
+    std::memcpy(&frames.host_records()[slot * sizeof number], &number, sizeof number);
+  }
+  void bring(int64_t slot, Stream& stream) {
+    frames.bring(slots.span().part(slot, 1), frames.next(), places.span(), lacking.span(), stream);
+  }
+  int64_t value_of(int64_t slot, Stream& stream) {
+    frames.read(slots.span().part(slot, 1), bytes_of(read), stream);
+    return to_host(read.span(), stream)[0];
+  }
+};
+
+// Frames are empty before the first bring, not again after it.
+TEST_F(DeviceTest, ARowThatHasComeStays) {
+  FourRows rows;
+  rows.in_host_memory(2, 5);
+  rows.bring(2, rows.first);
+  rows.first.synchronize();
+  rows.frames.background().synchronize();
+  rows.in_host_memory(2, 6);
+  rows.bring(2, rows.first);
+  EXPECT_EQ(rows.value_of(2, rows.first), 5);
+}
+
+// And so after what their stream did before.
+TEST_F(DeviceTest, RecordsAreReadAndWrittenAfterBrings) {
+  FourRows rows;
+  for (const bool writes : {false, true}) {
+    rows.in_host_memory(2, 5);
+    rows.bring(2, rows.first);
+    rows.first.synchronize();
+    const DeviceSpan<std::byte> news = FourRows::bytes_of(rows.news);
+    const DeviceSpan<std::byte> record = rows.frames.records().part(0, news.size);  // the first frame
+    if (writes)
+      clear(record, rows.first);
+    else
+      copy<std::byte>(news, record, rows.first);
+    rows.bring(3, rows.first);
+    if (writes) rows.frames.write(rows.slots.span().part(2, 1), news, rows.second);
+    EXPECT_EQ(rows.value_of(2, rows.second), 11);
+    rows.first.synchronize();
+    EXPECT_EQ(rows.value_of(2, rows.second), 11);
+  }
+}
+
 }  // namespace
 }  // namespace partialfc

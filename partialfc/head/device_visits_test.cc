@@ -97,6 +97,21 @@ TEST(DeviceVisits, TheHostWaitsOnceAndNothingIsAllocated) {
       }
 }
 
+TEST(DeviceVisits, SumsOverSeveralForwardsAllocateOnce) {
+  const PartialFCOptions options = options_for(Precision::kFloat32);
+  run_ranks(1, [&](Communicator& comm) {
+    RankOnDevice rank(options, comm);
+    int64_t allocations = 0;
+    for (int64_t step = 0; step < 6; ++step) {
+      rank.forward(step, random_features(kRows, kDim, step), random_labels(kRows, 1000, step));
+      if (step % 2 == 0) continue;
+      rank.update_beside();
+      if (step == 1) allocations = simt::counts().allocations;
+    }
+    EXPECT_EQ(simt::counts().allocations, allocations);
+  });
+}
+
 TEST(DeviceVisits, RowsInTheHostsMemoryTakeThreeLaunchesAndNoWait) {
   constexpr int kSteps = 3;
   const PartialFCOptions options = options_for(Precision::kFloat32);
