@@ -13,6 +13,7 @@
 namespace partialfc {
 namespace {
 
+using testing::Each;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
@@ -50,12 +51,19 @@ TEST_P(DeviceStoreTest, RowsOfSeveralPieces) {
     EXPECT_EQ(read(*alone, std::vector<int64_t>{0}), std::vector<std::byte>(record, record + bytes)) << slot;
   }
   EXPECT_EQ(store->rows_alive(), 0);
+  EXPECT_EQ(store->frames() == nullptr, GetParam() == 0);
 
   for (int64_t i = 0; i < kRows; ++i)  // each another
     for (const int64_t byte : {int64_t{0}, bytes - 4}) std::memcpy(&drawn[i * bytes + byte], &i, 4);
   store->write_records(slots, drawn, team_);
   EXPECT_TRUE(read(*store, slots) == drawn);
   EXPECT_EQ(store->rows_alive(), kRows);
+}
+
+TEST_P(DeviceStoreTest, NothingHasChangedInAnyStream) {
+  const auto store = this->store({100, 110});
+  Stream stream;
+  EXPECT_THAT(to_host(store->changed(), stream), Each(0));
 }
 
 TEST_P(DeviceStoreTest, WhatIsWrittenOrLocatedIsAlive) {
