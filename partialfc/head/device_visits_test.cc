@@ -189,6 +189,25 @@ TEST(DeviceVisits, FeaturesOnTheDeviceAreThoseOfTheHost) {
   });
 }
 
+TEST(DeviceVisits, AnObserverIsToldOfEveryRowOnce) {
+  struct Observer final : RowObserver {
+    std::vector<int64_t> seen;
+    void before_change(std::span<const int64_t> slots) override { seen.assign(slots.begin(), slots.end()); }
+  } observer;
+  PartialFCOptions options = options_for(Precision::kFloat32);
+  options.sample_rate = 1;
+  run_ranks(1, [&](Communicator& comm) {
+    RankOnDevice rank(options, comm);
+    rank.head().observe_rows(&observer);
+    for (int64_t step = 0; step < 2; ++step)
+      rank.forward(step, random_features(kRows, kDim, step), random_labels(kRows, 1000, step));
+    rank.update_beside();
+  });
+  std::vector<int64_t> all(1000);
+  std::iota(all.begin(), all.end(), 0);
+  EXPECT_EQ(observer.seen, all);
+}
+
 TEST(DeviceVisits, GradientsOfWhatIsNotFiniteAreZero) {
   const PartialFCOptions options = options_for(Precision::kFloat32);
   run_ranks(1, [&](Communicator& comm) {
