@@ -30,7 +30,7 @@ TEST_F(Launch, ADryRunPrintsALineForAShellAndContactsNoOne) {
           "--mca plm_rsh_args '-o BatchMode=yes -o ConnectTimeout=10 -p 2222' --mca plm_rsh_no_tree_spawn 1 "
           "--mca oob_tcp_keepalive_time 10 --mca oob_tcp_keepalive_intvl 5 --mca oob_tcp_keepalive_probes 2 "
           "--mca btl_tcp_if_include eth0 --mca oob_tcp_if_include eth0 "
-          "-x OMP_NUM_THREADS -x OMP_WAIT_POLICY -x PATH -x HOME -x 'A=b c' " +
+          "-x OMP_NUM_THREADS -x OMP_WAIT_POLICY -x PATH -x HOME -x 'A=b c' -x NCCL_SOCKET_IFNAME==eth0 " +
           fs::canonical(PARTIALFC_PROGRAM).string() + " train 'my recipe.toml' --train.steps=5\n");
   EXPECT_EQ(result.err, "");
 }

@@ -60,7 +60,8 @@ TEST(StartAgreement, EveryKeyIsComparedButPathsAndWhatIsOfAHost) {
   });
   EXPECT_THAT(not_compared,
               testing::UnorderedElementsAre("data.path", "data.cache_folder", "data.threads", "data.prefetch",
-                                            "head.kept_memory", "head.store_folder", "head.store_memory"));
+                                            "head.frame_memory", "head.kept_memory", "head.store_folder",
+                                            "head.store_memory"));
 }
 
 TEST(StartAgreement, PacksMayLieElsewhereUnderTheSameNames) {
