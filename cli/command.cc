@@ -19,6 +19,7 @@
 #include "partialfc/comm/agreement.h"
 #include "partialfc/comm/mpi.h"
 #include "partialfc/comm/thread_ranks.h"
+#include "partialfc/launch/rank_environment.h"
 
 namespace partialfc {
 
@@ -82,6 +83,22 @@ int report_errors(const std::function<int()>& body) {
   }
 }
 
+namespace {
+
+// torchrun starts as many processes, and MPI knows nothing of them: each would be a whole run of its own, all writing to one
+// folder.
+void refuse_torchrun() {
+  const std::string ranks = variable_or_empty("WORLD_SIZE");
+  if (variable_or_empty("TORCHELASTIC_RUN_ID").empty() && variable_or_empty("RANK").empty()) return;
+  if (std::atoi(ranks.c_str()) > 1)
+    fail_usage(
+        "started as one of {} processes by torchrun (WORLD_SIZE), which partialfc's ranks do not know: they talk over MPI, so "
+        "start them with `partialfc launch -np {} -- …`",
+        ranks, ranks);
+}
+
+}  // namespace
+
 int run_as_rank(const Patience& patience, const std::function<int(Communicator&)>& body) {
   const auto ending = std::make_shared<std::atomic<bool>>(false);  // so that one thread alone says why
   const auto milliseconds = [](double seconds) {
@@ -99,6 +116,7 @@ int run_as_rank(const Patience& patience, const std::function<int(Communicator&)
             ::_exit(kFailed);
           }};
   if (!MpiSession::launched_by_mpi()) {
+    refuse_torchrun();
     int exit_code = kDone;
     run_ranks(
         1, [&](Communicator& comm) { exit_code = body(comm); }, options);

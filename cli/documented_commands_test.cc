@@ -1,5 +1,5 @@
-// The command lines of docs/coming-from-horovod.md do what they say there: each runs on two hosts, with one slot in the
-// place of eight, and trains.
+// The command lines of docs/coming-from-horovod.md and of examples/kubernetes do what they say there: each runs on two hosts,
+// with one slot in the place of eight, and trains.
 #include <regex>
 #include <sstream>
 
@@ -22,6 +22,9 @@ std::vector<std::string> command_lines() {
     if (line.starts_with("```")) inside = line == "```shell";
     if (inside && (line.starts_with("partialfc launch ") || line.starts_with("bash "))) lines.push_back(line);
   }
+  const std::string job = read_text_file(kSource / "examples/kubernetes/mpijob.yaml");
+  std::smatch line;
+  if (std::regex_search(job, line, std::regex("args:\n +- (partialfc launch .*)"))) lines.push_back(line[1]);
   return lines;
 }
 
@@ -33,7 +36,8 @@ std::string with_test_hosts(std::string text) {
                                                         {"-np 8\\b", "-np 1"},
                                                         {":8\\b", ":1"},
                                                         {"slots=8\\b", "slots=1"},
-                                                        {"\\beth0\\b", "link0"}})
+                                                        {"\\beth0\\b", "link0"},
+                                                        {"/etc/mpi/hostfile", "examples/hosts/host_16"}})
     text = std::regex_replace(text, std::regex(pattern), by);
   return text;
 }
@@ -57,7 +61,8 @@ class DocumentedCommands : public ProgramTest {
 TEST_F(DocumentedCommands, Train) {
   TwoHosts hosts(folder_ / "two");
   const std::vector<std::string> lines = command_lines();
-  ASSERT_GE(lines.size(), 10u);
+  ASSERT_GE(lines.size(), 11u);
+  EXPECT_THAT(lines, testing::Contains(testing::HasSubstr("/etc/mpi/hostfile")));
   for (const std::string& documented : lines) {
     const std::string line = with_test_hosts(documented);
     SCOPED_TRACE(line);

@@ -141,6 +141,17 @@ TEST_F(ProgramTest, OpenMpSpinsShortlyWhereSomethingIsToRun) {
   EXPECT_EQ(shown({"--version"}), "");  // it is not even loaded
 }
 
+TEST_F(ProgramTest, ProcessesOfTorchrunAreNoRanks) {
+  const ChildResult result =
+      ChildProcess({"env", "RANK=0", "LOCAL_RANK=0", "WORLD_SIZE=8", PARTIALFC_PROGRAM, "train", "r.toml"},
+                   {.folder = folder_.path()})
+          .wait();
+  EXPECT_EQ(result.exit_code, kWrongUsage);
+  EXPECT_THAT(result.err, HasSubstr("partialfc: started as one of 8 processes by torchrun"));
+  EXPECT_THAT(result.err, HasSubstr("partialfc launch -np 8 -- "));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "runs"));
+}
+
 TEST_F(ProgramTest, RunsOnTheCoresItMayRunOn) {
   write_images(draw_classes(6, 4), 6);
   cpu_set_t before, one;

@@ -7,7 +7,7 @@
 #   partialfc_test(NAME SOURCES … LIBRARIES … HEADERS … SHARDS n)
 #                                               a GoogleTest program; each of its tests is a ctest test, or with SHARDS
 #                                               each n-th part of them: where loading the program takes longer than most
-#                                               tests. HEADERS are precompiled beside GoogleMock's: those that take long
+#                                               tests, as under sanitizers. HEADERS are precompiled beside GoogleMock's: those that take long
 #                                               to parse. Sources are compiled six at a time, as one
 #   partialfc_never_prints(TARGET)              a ctest test that this static library can neither print, exit nor abort
 #   partialfc_mpi_test(NAME RANKS n COMMAND PROGRAM ARGUMENT … [OUTPUT REGEX])
@@ -75,6 +75,9 @@ function(partialfc_test name)
   else()
     target_precompile_headers(${name} PRIVATE <gmock/gmock.h>)
     set_property(GLOBAL PROPERTY PARTIALFC_TEST_HEADERS ${name})
+  endif()
+  if(PARTIALFC_SANITIZE AND NOT ARG_SHARDS)
+    set(ARG_SHARDS 2)
   endif()
   if(NOT ARG_SHARDS)
     gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)

@@ -83,12 +83,21 @@ void assign(const Value& value, const char* name, double& field, const Limits& l
   check_limits(value, name, field, limits);
 }
 
+// "cuda:N" stands for cuda: and any number.
+bool is_choice(const std::string& text, const std::string& choice) {
+  if (!choice.ends_with(":N")) return text == choice;
+  const size_t prefix = choice.size() - 1;
+  return text.size() > prefix && text.compare(0, prefix, choice, 0, prefix) == 0 &&
+         text.find_first_not_of("0123456789", prefix) == std::string::npos;
+}
+
 void assign(const Value& value, const char* name, std::string& field, const Limits& limits) {
   if (!value.node->is_string()) refuse_type(value, name, "a string");
   field = **value.node->as_string();
   if (limits.is_path) field = resolve(field, value.origin);
   const Strings& choices = limits.choices;
-  if (!choices.empty() && std::find(choices.begin(), choices.end(), field) == choices.end())
+  if (!choices.empty() &&
+      std::ranges::none_of(choices, [&](auto& choice) { return is_choice(field, choice); }))
     fail_usage("{}: {} = '{}': must be one of {}{}", value.origin.where, name, field,
                fmt::join(choices, ", "),
                nearest_name(field, choices).empty() ? "" : did_you_mean(field, choices));
@@ -201,6 +210,11 @@ void check_whole(const Recipe& recipe, const std::string& where) {
                where, recipe.data.cache);
   if (!recipe.data.shuffle && recipe.data.order == "shards")
     fail_usage("{}: data.order = 'shards' shuffles, and data.shuffle = false does not: leave one out", where);
+  if (recipe.head.store == "file" && recipe.train.device.starts_with("cuda"))
+    fail_usage(
+        "{}: head.store = 'file' keeps centers for the CPU, and train.device = '{}': keep them in the host's memory with "
+        "head.frame_memory",
+        where, recipe.train.device);
   if (recipe.data.channels == 2) fail_usage("{}: data.channels = 2: must be 1 or 3", where);
   if ((recipe.train.steps > 0) == (recipe.train.epochs > 0))
     fail_usage("{}: give either train.steps or train.epochs (steps = {}, epochs = {})", where,

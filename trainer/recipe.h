@@ -53,6 +53,7 @@ struct Recipe {
     std::string store = "memory";    // memory | file
     std::string store_folder;        // empty: the run's
     double store_memory = 4;         // GiB of a rank
+    double frame_memory = 0;         // GiB of a GPU; 0: all rows lie there
   } head;
   struct Optimizer {
     std::string name = "sgd";  // sgd | adamw
@@ -72,6 +73,7 @@ struct Recipe {
     int64_t micro_batches =
         1;  // a rank's batch goes through the backbone in so many parts; 0: as memory asks
     std::string precision = "auto";  // fp32 | bf16 | auto
+    std::string device = "auto";     // auto | cpu | cuda | cuda:N
     bool channels_last = true;
     int64_t seed = 1;
     int64_t log_every = 10;  // steps

@@ -40,6 +40,8 @@ void for_each_field(Recipe& r, Visitor&& visit) {
   visit("head.store_folder", r.head.store_folder, path, "file: of its working file; empty: the run's");
   visit("head.store_memory", r.head.store_memory, Limits{.low = 1e-3, .high = 1e6, .per_host = true},
         "file: GiB that a rank keeps in memory");
+  visit("head.frame_memory", r.head.frame_memory, Limits{.low = 0, .high = 1e6, .per_host = true},
+        "on a GPU: GiB there for the rows in use, the others lie in the host's memory; 0: all lie there");
 
   visit("optimizer.name", r.optimizer.name, one_of({"sgd", "adamw"}), "of backbone and centers");
   visit("optimizer.learning_rate", r.optimizer.learning_rate, Limits{0, 1e3}, "highest of the schedule");
@@ -70,6 +72,8 @@ void for_each_field(Recipe& r, Visitor&& visit) {
         "parts in which a rank's batch goes through the backbone; 0: as many as memory asks for");
   visit("train.precision", r.train.precision, one_of({"auto", "fp32", "bf16"}),
         "of the backbone; auto: bf16 where the CPU has it");
+  visit("train.device", r.train.device, one_of({"auto", "cpu", "cuda", "cuda:N"}),
+        "cpu; cuda: each rank of a host a GPU of its own; cuda:N; auto: cuda where libtorch can use a GPU");
   visit("train.channels_last", r.train.channels_last, any, "memory layout of activations");
   visit("train.seed", r.train.seed, Limits{0, 9e15}, "of everything that is drawn");
   visit("train.log_every", r.train.log_every, positive, "steps from one line of progress to the next");

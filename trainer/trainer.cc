@@ -1,5 +1,6 @@
 #include "trainer/trainer.h"
 
+#include <torch/cuda.h>
 #include <torch/utils.h>
 
 #include <algorithm>
@@ -14,12 +15,15 @@
 #include "partialfc/plan/memory_model.h"
 #include "trainer/cpu_features.h"
 #include "trainer/data_cache.h"
+#include "trainer/device_of_rank.h"
 #include "trainer/load_model.h"
 #include "trainer/recipe_shape.h"
 
 namespace partialfc {
 
 namespace {
+
+int64_t bytes_of_gib(double gib) { return static_cast<int64_t>(gib * (1 << 30)); }
 
 OptimizerOptions optimizer_options(const Recipe::Optimizer& o) {
   return {.kind = o.name == "sgd" ? OptimizerOptions::Kind::kSgd : OptimizerOptions::Kind::kAdamW,
@@ -34,7 +38,17 @@ std::optional<FileStoreOptions> file_store_options(const Recipe::Head& h,
                                                    const std::filesystem::path& output) {
   if (h.store == "memory") return std::nullopt;
   return FileStoreOptions{.folder = h.store_folder.empty() ? output : std::filesystem::path(h.store_folder),
-                          .memory_bytes = static_cast<int64_t>(h.store_memory * (1 << 30))};
+                          .memory_bytes = bytes_of_gib(h.store_memory)};
+}
+
+// Where the class centers are. A file of them is the CPU's.
+DeviceName agreed_device(const Recipe& recipe, Communicator& world) {
+  const bool may_choose = recipe.head.store != "file";
+  DeviceName device = device_of_rank(recipe.train.device, may_choose && torch::cuda::is_available(), world);
+  const NamedValue meant{fmt::format("train.device = '{}'", recipe.train.device),
+                         device.is_gpu ? "a GPU" : "the CPU"};
+  require_agreement(world, std::span(&meant, 1), "name the device, or leave out the hosts without one");
+  return device;
 }
 
 }  // namespace
@@ -44,7 +58,7 @@ Trainer::Trainer(const Recipe& recipe, Communicator& world, const TrainOptions& 
       options_(options),
       world_(world),
       world_batch_(batch_in_world(recipe, world.size())),
-      head_channel_(world.open_channel("head")),
+      device_(agreed_device(recipe, world)),
       gradient_channel_(world.open_channel("gradients")),
       team_(options.threads) {
   torch::set_num_threads(options.threads);
@@ -67,7 +81,7 @@ Trainer::Trainer(const Recipe& recipe, Communicator& world, const TrainOptions& 
   reducer_ = std::make_unique<GradientReducer>(*network_, *gradient_channel_);
   optimizer_ = std::make_unique<BackboneOptimizer>(*network_, optimizer_options(recipe.optimizer),
                                                    recipe.optimizer.clip_norm, team_);
-  head_ = std::make_unique<PartialFC>(
+  head_ = std::make_unique<HeadOfRank>(
       PartialFCOptions{.num_classes = num_classes_,
                        .dim = recipe.backbone.embedding,
                        .max_batch = world_batch_.largest_share(),
@@ -77,10 +91,11 @@ Trainer::Trainer(const Recipe& recipe, Communicator& world, const TrainOptions& 
                        .margin = recipe.margin_options(),
                        .optimizer = optimizer_options(recipe.optimizer),
                        .file_store = file_store_options(recipe.head, options.output),
-                       .kept_bytes = static_cast<int64_t>(recipe.head.kept_memory * (1 << 30))},
-      *head_channel_, team_);
+                       .kept_bytes = bytes_of_gib(recipe.head.kept_memory)},
+      device_, bytes_of_gib(recipe.head.frame_memory), world, team_);
   fit_into_memory(memory);
-  saver_ = std::make_unique<CheckpointSaver>(options.output, recipe.checkpoint.keep, *head_, world, team_);
+  saver_ =
+      std::make_unique<CheckpointSaver>(options.output, recipe.checkpoint.keep, head_->layer(), world, team_);
   total_steps_ = steps_in_all();
   if (options.start == StartMode::kResume) resume();
   if (is_first()) {
@@ -126,6 +141,8 @@ void Trainer::fit_into_memory(Machine memory) {
   world_.all_reduce(std::span<int64_t>(most), ReduceOp::kMax).wait();
   memory.memory_bytes = -most[0], memory.program_bytes = most[1];
   TrainingShape shape = shape_of(recipe_, num_classes_, world_.size(), options_.threads);
+  shape.head_on_gpu = device_.is_gpu;
+  shape.frame_bytes = bytes_of_gib(recipe_.head.frame_memory);
   if (recipe_.train.micro_batches == 0)
     world_batch_.micro_batches = shape.micro_batches = fewest_micro_batches(shape, memory);
   const std::vector<MemoryItem> items = training_memory(shape, memory);

@@ -15,11 +15,11 @@
 #include "partialfc/data/ram_cache.h"
 #include "partialfc/data/shard_order.h"
 #include "partialfc/data/verification_pack.h"
-#include "partialfc/head/partial_fc.h"
 #include "partialfc/plan/machine.h"
 #include "trainer/backbone_optimizer.h"
 #include "trainer/embedder.h"
 #include "trainer/gradient_reducer.h"
+#include "trainer/head_of_rank.h"
 #include "trainer/network.h"
 #include "trainer/recipe.h"
 #include "trainer/run_log.h"
@@ -53,7 +53,6 @@ class Trainer {
   void resume();
   void train_step();
   torch::Tensor embed_batch(const torch::Tensor& pixels);
-  StepResult head_forward(const torch::Tensor& embeddings, torch::Tensor& gradients);
   void backward(const torch::Tensor& pixels, torch::Tensor embeddings, const torch::Tensor& gradients);
   Network::Pass pass_of_rows(int64_t first_row, bool update_statistics) const;
   void average_statistics();
@@ -73,7 +72,8 @@ class Trainer {
   const TrainOptions options_;
   Communicator& world_;
   WorldBatch world_batch_;
-  std::unique_ptr<Communicator> head_channel_, gradient_channel_;
+  const DeviceName device_;  // of the class centers
+  std::unique_ptr<Communicator> gradient_channel_;
   ThreadTeam team_;
 
   int64_t dataset_size_ = 0, num_classes_ = 0, total_steps_ = 0;
@@ -87,7 +87,7 @@ class Trainer {
   std::unique_ptr<Network> network_;
   std::unique_ptr<GradientReducer> reducer_;
   std::unique_ptr<BackboneOptimizer> optimizer_;
-  std::unique_ptr<PartialFC> head_;
+  std::unique_ptr<HeadOfRank> head_;
   std::unique_ptr<CheckpointSaver> saver_;
 
   int64_t step_ = 0;             // steps done

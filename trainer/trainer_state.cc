@@ -49,6 +49,13 @@ std::string margin_saved_in(const Manifest& manifest) {
   return describe(resolve_margin(parse_recipe(toml, kManifestName, "/", {}).margin_options()));
 }
 
+// "" on the CPU.
+std::string on_device(const DeviceName& device) {
+  if (!device.is_gpu) return "";
+  return fmt::format(", on {} ({}); the backbone is on the CPU", to_string(device),
+                     runtime::properties(device.ordinal).name);
+}
+
 }  // namespace
 
 nlohmann::json Trainer::recipe_in_manifest() const {
@@ -94,7 +101,7 @@ void Trainer::resume() {
   const TensorMetadata metadata =
       read_optimizer_state(folder / kOptimizerFile, *network_, optimizer_->states());
   optimizer_->set_updates(std::stoll(metadata.at(kUpdates)));
-  read_centers(center_files(folder, manifest), *head_, team_);
+  read_centers(center_files(folder, manifest), head_->layer(), team_);
   saver_->continue_from(folder, manifest);
   step_ = manifest.step;
   samples_ = manifest.samples;
@@ -128,8 +135,8 @@ void Trainer::tell_what_is_trained() {
                    recipe_.backbone.name, graph.parameter_count() * 1e-6, graph.forward_flops() * 1e-9,
                    graph.input().channels, graph.input().height, graph.input().width, graph.embedding(),
                    network_->options().precision == Precision::kBFloat16 ? "bf16" : "fp32"));
-  tell(fmt::format("head: {:g} of the classes in a step, margin {}", recipe_.head.sample_rate,
-                   describe(resolve_margin(recipe_.margin_options()))));
+  tell(fmt::format("head: {:g} of the classes in a step, margin {}{}", recipe_.head.sample_rate,
+                   describe(resolve_margin(recipe_.margin_options())), on_device(device_)));
 }
 
 void Trainer::tell_progress(double learning_rate) {
@@ -148,7 +155,7 @@ void Trainer::tell_progress(double learning_rate) {
 }
 
 double Trainer::waited_for_ranks() const {
-  return world_.waited_seconds() + head_channel_->waited_seconds() + gradient_channel_->waited_seconds();
+  return world_.waited_seconds() + head_->waited_seconds() + gradient_channel_->waited_seconds();
 }
 
 void Trainer::tell_rank_balance() {

@@ -11,15 +11,6 @@
 
 namespace partialfc {
 
-namespace {
-
-MatrixView<const float> view_of(const torch::Tensor& t) {
-  PFC_CHECK(t.is_contiguous(), "rows of {} numbers, {} apart", t.size(1), t.stride(0));
-  return {t.data_ptr<float>(), t.size(0), t.size(1)};
-}
-
-}  // namespace
-
 // One step: embed, head, backward with the gradients' sum on its way, the centers' step meanwhile, the backbone's.
 void Trainer::train_step() {
   const TraceSpan span("step");
@@ -37,11 +28,11 @@ void Trainer::train_step() {
   // Embedding moves BatchNorm's statistics before the head sees whether the step is finite.
   const std::vector<torch::Tensor> buffers = network_->copy_buffers();
   const torch::Tensor embeddings = embed_batch(pixels);
-  torch::Tensor gradients = torch::empty({batch_.count, head_->options().dim}, torch::kFloat32);
-  const StepResult head_step = head_forward(embeddings, gradients);
+  torch::Tensor gradients = torch::empty({batch_.count, head_->layer().options().dim}, torch::kFloat32);
+  const StepResult head_step = head_->forward(step_, embeddings, batch_.labels, gradients);
   double gradient_norm = 0;
   if (head_step.finite) {
-    Request head_update = head_->begin_update(rate);
+    Request head_update = head_->layer().begin_update(rate);
     backward(pixels, embeddings, gradients);
     reducer_->finish();
     average_statistics();
@@ -85,12 +76,6 @@ torch::Tensor Trainer::embed_batch(const torch::Tensor& pixels) {
         network_->forward(pixels.narrow(0, rows.first, rows.size()), pass_of_rows(rows.first, false)));
   }
   return torch::cat(embeddings);
-}
-
-StepResult Trainer::head_forward(const torch::Tensor& embeddings, torch::Tensor& gradients) {
-  const TraceSpan span("head.forward");
-  return head_->forward(step_, view_of(embeddings), batch_.labels,
-                        {gradients.data_ptr<float>(), gradients.size(0), gradients.size(1)});
 }
 
 void Trainer::backward(const torch::Tensor& pixels, torch::Tensor embeddings,

@@ -17,7 +17,6 @@ constexpr int64_t kPieceBytes = 8 << 20;  // of records on their way between hos
 DeviceStore::DeviceStore(const ClassPlacement& placement, Range positions, const RecordLayout& layout,
                          uint64_t seed, int64_t frame_bytes)
     : CenterStore(placement, positions, layout, seed),
-      located_(positions.size()),
       piece_rows_(std::max<int64_t>(1, std::min(positions.size(), kPieceBytes / layout.bytes()))) {
   if (positions.size() > std::numeric_limits<int32_t>::max())
     fail_usage("{} classes on one device, at most {} have room; start more ranks", positions.size(),
@@ -31,6 +30,7 @@ DeviceStore::DeviceStore(const ClassPlacement& placement, Range positions, const
   piece_ = DeviceBuffer<std::byte>(piece_rows_ * layout.bytes());
   host_slots_ = PinnedBuffer<int32_t>(piece_rows_);
   host_piece_ = PinnedBuffer<std::byte>(piece_rows_ * layout.bytes());
+  located_.resize(positions.size());
   clear(changed_.span(), stream_);
   if (layout.precision == Precision::kFloat32)
     draw<float>(placement, seed);

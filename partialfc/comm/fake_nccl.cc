@@ -6,6 +6,8 @@
 
 #include <array>
 #include <atomic>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <mutex>
@@ -215,7 +217,15 @@ Result queue(Comm* comm, CUstream_st* stream, const CollectiveCall& call, int pa
 }  // namespace nccl
 
 FakeNccl& fake_nccl() {
-  static FakeNccl fake;
+  static FakeNccl fake = [] {
+    FakeNccl read;
+    const char* const text = std::getenv("PARTIALFC_FAKE_NCCL");
+    long long operation = 0;
+    if (text != nullptr && std::sscanf(text, "fail %d %lld", &read.failing_rank, &operation) != 2)
+      fail("PARTIALFC_FAKE_NCCL = '{}': is not 'fail RANK OPERATION'", text);
+    read.failing_operation = operation;
+    return read;
+  }();
   return fake;
 }
 

@@ -9,9 +9,10 @@
 
 namespace partialfc {
 
+// What goes wrong, from this operation of a channel on, the first being 1. Before the first call it is read from the
+// environment: PARTIALFC_FAKE_NCCL="fail RANK OPERATION".
 struct FakeNccl {
-  // From this operation of a channel on, the first being 1, this rank's ncclCommGetAsyncError says kRemoteError.
-  int failing_rank = -1;
+  int failing_rank = -1;  // its ncclCommGetAsyncError says kRemoteError
   int64_t failing_operation = 0;
 };
 FakeNccl& fake_nccl();

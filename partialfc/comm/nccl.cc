@@ -136,10 +136,10 @@ class NcclOperation final : public Request::Operation {
     while (!finished())
       if (std::chrono::steady_clock::now() - begin > kPollTime) std::this_thread::sleep_for(kPollPause);
   }
-  void then(Stream& stream) override {
+  void come_before(Stream& stream) override {
     if (&stream != &stream_) stream.wait(done_);
-    over_ = true;  // for the host
   }
+  void let_go() override { over_ = true; }
 
  private:
   const std::shared_ptr<NcclComm> comm_;

@@ -31,8 +31,13 @@ void Request::wait() {
   if (waited_) *waited_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
 }
 
+void Request::come_before(Stream& stream) {
+  if (operation_) operation_->come_before(stream);
+}
+
 void Request::then(Stream& stream) {
-  if (const auto operation = std::move(operation_)) operation->then(stream);
+  come_before(stream);
+  if (const auto operation = std::move(operation_)) operation->let_go();
 }
 
 void Request::settle() noexcept {

@@ -1,6 +1,19 @@
 #include "partialfc/head/device_messages.h"
 
+#include <utility>
+
 namespace partialfc {
+
+void DeviceMessages::after(Request request) {
+  if (!on_device_) return request.wait();
+  request.come_before(stream_);
+  under_way_.push_back(std::move(request));
+}
+
+void DeviceMessages::wait() {
+  for (Request& request : under_way_) request.wait();
+  under_way_.clear();
+}
 
 Exchange DeviceMessages::exchange(int64_t part) const {
   if (on_device_) return {.device_mine = mine(part), .device_all = all(part)};

@@ -2,6 +2,8 @@
 // else through the host's memory, which then waits for them. Internal to head/.
 #pragma once
 
+#include <vector>
+
 #include "partialfc/device/buffer.h"
 #include "partialfc/head/visits.h"
 
@@ -21,7 +23,11 @@ class DeviceMessages {
         host_all_(on_device ? 0 : part * ranks),
         host_sums_(sums) {}
 
-  bool on_device() const { return on_device_; }
+  // What is queued from here on comes after this collective. On the device the host goes on, and waits before it waits for the
+  // stream: a rank that is late or lost is then named, where the stream would wait for ever.
+  void after(Request request);
+  void wait();
+
   DeviceSpan<float> mine(int64_t part) const { return is_alone() ? all_.first(part) : mine_.first(part); }
   DeviceSpan<float> all(int64_t part) const { return all_.first(part * ranks_); }
   DeviceSpan<float> sums() const { return sums_.span(); }
@@ -50,6 +56,7 @@ class DeviceMessages {
   Stream& stream_;
   DeviceBuffer<float> mine_, all_, sums_;
   PinnedBuffer<float> host_mine_, host_all_, host_sums_;
+  std::vector<Request> under_way_;  // oldest first
 };
 
 }  // namespace partialfc

@@ -4,20 +4,25 @@
 #include <memory>
 #include <span>
 
+#include "partialfc/head/device_messages.h"
 #include "partialfc/head/device_tiles.h"
 
 namespace partialfc {
 
-// An update that is done when the device is.
+// An update that is done when the device is. Messages of before may still be under way.
 class UpdateOnDevice final : public Request::Operation {
  public:
-  explicit UpdateOnDevice(const Event& event) : event_(event) {}
+  UpdateOnDevice(const Event& event, DeviceMessages& messages) : event_(event), messages_(messages) {}
   bool finished() override { return event_.is_done(); }
-  void wait() override { event_.synchronize(); }
-  void then(Stream& stream) override { stream.wait(event_); }
+  void wait() override {
+    messages_.wait();
+    event_.synchronize();
+  }
+  void come_before(Stream& stream) override { stream.wait(event_); }
 
  private:
   const Event& event_;
+  DeviceMessages& messages_;
 };
 
 template <class T>

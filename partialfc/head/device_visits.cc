@@ -159,6 +159,7 @@ Visits::ReducedSums DeviceVisits<T>::read_sums() {
   if (forward_->is_shifted) messages_->read_sums(3 * samples_ + 2, samples_);
   copy<int32_t>(forward_->counts.span(), host_counts_.span(), compute_);
   if (observer_ != nullptr) copy<int32_t>(active.slots, forward_->host_slots.span(), compute_);
+  messages_->wait();
   compute_.synchronize();
   throw_what_was_counted();
   const std::span<const float> sums = messages_->host_sums().subspan(place.first, place.size()),
@@ -234,6 +235,7 @@ void DeviceVisits<T>::finish_gradients(const HostFeatures& batch) {
   const int64_t dim = options_.dim, rows = batch.features.rows;
   finish_gradients(batch_of(rows));
   copy<float>(gradients_.first(rows * dim), host_rows_.span().first(rows * dim), compute_);
+  messages_->wait();
   compute_.synchronize();
   for (int64_t n = 0; n < rows; ++n) std::copy_n(&host_rows_[n * dim], dim, batch.gradients[n]);
 }
@@ -273,7 +275,7 @@ Request DeviceVisits<T>::begin_update(const UpdateStep& step) {
     spare_.push_back(std::move(forward));  // the one that keeps E last
   pending_.clear();
   forward_ = nullptr;
-  return Request(std::make_unique<UpdateOnDevice>(updated_));
+  return Request(std::make_unique<UpdateOnDevice>(updated_, *messages_));
 }
 
 template class DeviceVisits<float>;

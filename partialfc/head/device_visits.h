@@ -22,7 +22,8 @@ class DeviceVisits final : public Visits {
   CenterStore& store() override { return *store_; }
   void observe_rows(RowObserver* observer) override;
 
-  void after(Request request) override { messages_->on_device() ? request.then(compute_) : request.wait(); }
+  void after(Request request) override { messages_->after(std::move(request)); }
+  void wait_for_messages() override { messages_->wait(); }
   Exchange pack(const HostFeatures& batch) override;
   Exchange pack(const DeviceFeatures& batch) override;
   void set_batch() override;

@@ -9,9 +9,10 @@ namespace {
 template <int64_t kTileClasses, bool kMessagesOnDevice>
 std::unique_ptr<Visits> make(const PartialFCOptions& options, const RankShare& share, ThreadTeam&,
                              Stream* stream) {
-  return make_device_visits(
-      options, share,
-      {.stream = stream, .messages_on_device = kMessagesOnDevice, .tile_classes = kTileClasses});
+  return make_device_visits(options, share,
+                            {.stream = kMessagesOnDevice ? stream : nullptr,  // one of their own
+                             .messages_on_device = kMessagesOnDevice,
+                             .tile_classes = kTileClasses});
 }
 
 std::unique_ptr<Communicator> device_channel(Communicator& comm, Stream& stream) {

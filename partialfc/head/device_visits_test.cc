@@ -97,6 +97,21 @@ TEST(DeviceVisits, TheHostWaitsOnceAndNothingIsAllocated) {
       }
 }
 
+TEST(DeviceVisits, SumsOverSeveralForwardsAllocateOnce) {
+  const PartialFCOptions options = options_for(Precision::kFloat32);
+  run_ranks(1, [&](Communicator& comm) {
+    RankOnDevice rank(options, comm);
+    int64_t allocations = 0;
+    for (int64_t step = 0; step < 6; ++step) {
+      rank.forward(step, random_features(kRows, kDim, step), random_labels(kRows, 1000, step));
+      if (step % 2 == 0) continue;
+      rank.update_beside();
+      if (step == 1) allocations = simt::counts().allocations;
+    }
+    EXPECT_EQ(simt::counts().allocations, allocations);
+  });
+}
+
 TEST(DeviceVisits, RowsInTheHostsMemoryTakeThreeLaunchesAndNoWait) {
   constexpr int kSteps = 3;
   const PartialFCOptions options = options_for(Precision::kFloat32);
@@ -172,6 +187,25 @@ TEST(DeviceVisits, FeaturesOnTheDeviceAreThoseOfTheHost) {
     ThreadTeam team(1);
     EXPECT_EQ(own_records(on_device.head(), team), own_records(from_host.head(), team));
   });
+}
+
+TEST(DeviceVisits, AnObserverIsToldOfEveryRowOnce) {
+  struct Observer final : RowObserver {
+    std::vector<int64_t> seen;
+    void before_change(std::span<const int64_t> slots) override { seen.assign(slots.begin(), slots.end()); }
+  } observer;
+  PartialFCOptions options = options_for(Precision::kFloat32);
+  options.sample_rate = 1;
+  run_ranks(1, [&](Communicator& comm) {
+    RankOnDevice rank(options, comm);
+    rank.head().observe_rows(&observer);
+    for (int64_t step = 0; step < 2; ++step)
+      rank.forward(step, random_features(kRows, kDim, step), random_labels(kRows, 1000, step));
+    rank.update_beside();
+  });
+  std::vector<int64_t> all(1000);
+  std::iota(all.begin(), all.end(), 0);
+  EXPECT_EQ(observer.seen, all);
 }
 
 TEST(DeviceVisits, GradientsOfWhatIsNotFiniteAreZero) {

@@ -133,6 +133,7 @@ Request PartialFC::begin_update(double learning_rate, double gradient_scale) {
       {.learning_rate = learning_rate, .t = ++updates_, .gradient_scale = gradient_scale});
 }
 
+void PartialFC::wait_for_messages() { visits_->wait_for_messages(); }
 void PartialFC::drop_last() { visits_->drop_last(); }
 CenterStore& PartialFC::store() { return visits_->store(); }
 void PartialFC::observe_rows(RowObserver* observer) { visits_->observe_rows(observer); }

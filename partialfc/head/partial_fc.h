@@ -51,8 +51,12 @@ class PartialFC {
   StepResult forward(int64_t step, MatrixView<const float> features, std::span<const int64_t> labels,
                      MatrixView<float> feature_gradients);
 
-  // The same for rows on the device of the layer's visits, in the order of their stream: the host waits once.
+  // The same for rows on the device of the layer's visits, in the order of their stream: the host waits once, for the loss.
+  // The last collective may then still be under way.
   StepResult forward(int64_t step, const DeviceFeatures& batch);
+  // Waits for it. Call this before the host waits for the stream, which knows nothing of ranks: where one is late or lost, this
+  // throws as any wait for a collective does, and the stream would wait for ever.
+  void wait_for_messages();
 
   // Steps the active centers with the gradients of the forward() before, times gradient_scale. After several forwards the
   // gradients of all are added up and taken in one step; what was not finite, or had no samples, adds nothing, and where

@@ -119,11 +119,13 @@ TEST_P(PartialFCPending, AnUpdateBesideOtherWorkIsTheSame) {
       ThreadTeam team(2);
       TestLayer layer(GetParam(), options_of(Case{.rate = 0.4}), comm, team);
       PartialFC& head = layer;
+      Request update;
       for (int step = 0; step < 5; ++step) {
-        forward(head, step, 0);
-        Request update = head.begin_update(kRate);
+        forward(head, step, 0);  // waits for the update before it, whose request is still there
+        update = head.begin_update(kRate);
         if (!beside) update.wait();
-      }  // forward() waits for the update before it, as the request's end does
+      }
+      update.wait();
       result = own_records(head, team);
     });
     return result;

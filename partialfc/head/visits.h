@@ -29,6 +29,8 @@ class Visits {
 
   // What follows comes after this collective.
   virtual void after(Request request) { request.wait(); }
+  // The host waits for all these collectives.
+  virtual void wait_for_messages() {}
 
   // Begins a forward half, after the update under way. Message of collective 1, to be gathered: max_batch rows of x (D)
   // and y.

@@ -60,14 +60,13 @@ __global__ void choose_frames(DeviceFrameTable table, FrameBring bring, const in
         places[j] = 0;
         if (k < frames) table.missing.address[k] = static_cast<int32_t>(j);
       });
-  const int64_t hand = *table.hand.address;
-  __syncthreads();  // before it moves on
+  const int64_t hand = *table.hand.address;  // moves on after the next barrier
   const auto frame_at = [&](int64_t i) { return hand + i < frames ? hand + i : hand + i - frames; };
   const int found = list_in_order(
       frames, misses, warp_sums, [&](int64_t i) { return table.used_at.address[frame_at(i)] < bring.oldest; },
       [&](int64_t i, int k) {
         if (k < misses) table.victims.address[k] = static_cast<int32_t>(frame_at(i));
-        if (k == misses - 1) *table.hand.address = static_cast<int32_t>(frame_at(i + 1 < frames ? i + 1 : 0));
+        if (k == misses - 1) *table.hand.address = static_cast<int32_t>(frame_at(i + 1));
       });
   if (threadIdx.x != 0) return;
   *table.count.address = min(misses, found);

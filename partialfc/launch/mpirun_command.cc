@@ -33,6 +33,18 @@ void check_interface(const std::string& name) {
                name);
 }
 
+// The same interfaces for NCCL, whose '=' takes these names alone and not all that begin like them; it knows no networks by
+// their addresses. Empty: NCCL chooses, or the caller has.
+std::string interfaces_for_nccl(const MpirunOptions& options) {
+  constexpr std::string_view kVariable = "NCCL_SOCKET_IFNAME";
+  const bool is_set = std::ranges::any_of(options.environment, [&](const std::string& variable) {
+    return std::string_view(variable).substr(0, variable.find('=')) == kVariable;
+  });
+  if (is_set || options.network_interface.empty() || options.network_interface.find('/') != std::string::npos)
+    return "";
+  return fmt::format("{}=={}", kVariable, options.network_interface);
+}
+
 // A rank's output to the folder $0 as well as to mpirun, whose own --output-filename loses it in Open MPI 5.0.7. bash
 // becomes the rank; the two tees outlive a signal to all, for the rank's last words.
 constexpr const char* kKeepOutput =
@@ -73,6 +85,7 @@ std::vector<std::string> mpirun_command(const MpirunOptions& options) {
     add({"--mca", "oob_tcp_if_include", options.network_interface});
   }
   for (const std::string& variable : options.environment) add({"-x", variable});
+  if (const std::string variable = interfaces_for_nccl(options); !variable.empty()) add({"-x", variable});
   if (!options.output_filename.empty()) add({"bash", "-c", kKeepOutput, options.output_filename});
   line.insert(line.end(), options.command.begin(), options.command.end());
   return line;

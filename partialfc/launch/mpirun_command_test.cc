@@ -3,7 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
+#include <utility>
 
 #include "partialfc/base/file.h"
 #include "partialfc/base/test_support.h"
@@ -15,6 +18,7 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 TEST(MpirunCommand, WithDefaults) {
   EXPECT_EQ(
@@ -41,6 +45,22 @@ TEST(MpirunCommand, WithEveryOption) {
       "--mca oob_tcp_keepalive_time 10 --mca oob_tcp_keepalive_intvl 5 --mca oob_tcp_keepalive_probes 2 "
       "--mca btl_tcp_if_include eth0,10.1.0.0/16 --mca oob_tcp_if_include eth0,10.1.0.0/16 "
       "-x PATH -x 'NAME=a b'\\''c' x 'y z' -np 3");
+}
+
+TEST(MpirunCommand, TheInterfacesAreNcclsToo) {
+  const auto line_of = [](const std::string& interface, std::vector<std::string> environment) {
+    return fmt::format("{}", fmt::join(mpirun_command({.num_proc = 1,
+                                                       .hosts = {{"a", 1}},
+                                                       .network_interface = interface,
+                                                       .environment = std::move(environment),
+                                                       .command = {"x"}}),
+                                       " "));
+  };
+  EXPECT_THAT(line_of("eth0,ib0", {}), HasSubstr(" -x NCCL_SOCKET_IFNAME==eth0,ib0 x"));
+  EXPECT_THAT(line_of("10.1.0.0/16", {}), Not(HasSubstr("NCCL")));
+  EXPECT_THAT(line_of("", {}), Not(HasSubstr("NCCL")));
+  EXPECT_THAT(line_of("eth0", {"NCCL_SOCKET_IFNAME=ib0"}),
+              AllOf(HasSubstr("-x NCCL_SOCKET_IFNAME=ib0"), Not(HasSubstr("==eth0"))));
 }
 
 // Rank 3 as mpirun would start it, in a group of processes of its own, with all its output in `out`; when all who write

@@ -81,6 +81,11 @@ std::vector<MemoryItem> head_memory(const TrainingShape& shape) {
 
 std::vector<MemoryItem> training_memory(const TrainingShape& shape, const Machine& machine) {
   std::vector<MemoryItem> items = head_memory(shape);
+  if (shape.head_on_gpu)
+    std::erase_if(items, [&](const MemoryItem& item) {
+      const bool of_rows = item.name == "centers" || item.name == "optimizer_state";
+      return !of_rows || shape.frame_bytes == 0;
+    });
   items.push_back({"saving", saving(shape)});
   const ActivationMemory activations =
       activation_memory(shape.backbone, shape.micro_batch(), shape.backbone_precision);

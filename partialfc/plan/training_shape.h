@@ -28,6 +28,8 @@ struct TrainingShape {
   int64_t kept_bytes = PartialFCOptions{}.kept_bytes;
   int64_t store_bytes = 0;       // what a rank keeps of centers that are in a file; 0: they are in memory
   uint64_t store_alignment = 1;  // of records in that file (base/scratch_file.h)
+  bool head_on_gpu = false;      // then none of the host's memory is the layer's but
+  int64_t frame_bytes = 0;       // where there are frames: that of the rows
   int64_t batches_ahead = 0;     // that the loader makes; 0: synthetic data
   int64_t save_steps =
       0;  // over which a checkpoint's rows are copied while training goes on; 0: saved at its end
