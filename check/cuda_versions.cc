@@ -23,6 +23,8 @@ std::vector<int> numbers(const std::string& version) {
 // Programs of one CUDA run with drivers and libraries of every version with the same number before the point.
 int major_of(const std::string& version) { return version.empty() ? 0 : numbers(version).front(); }
 
+std::string not_used(const CudaBuild& built) { return built.kernels.empty() ? kNotUsed : ""; }
+
 // The oldest of NVIDIA's drivers that run a CUDA of that major version.
 std::string driver_for(int cuda) {
   return cuda == 12   ? "driver 525 or later"
@@ -43,7 +45,7 @@ void check_driver(CheckList& list, const CudaBuild& built, const std::string& fo
     list.wrong("CUDA driver", fmt::format("{} at most, built with CUDA {}", found, newest),
                fmt::format("install NVIDIA's {}", driver_for(wanted)));
   else
-    list.ok("CUDA driver", fmt::format("{} {}", found, kNotUsed));
+    list.ok("CUDA driver", found + not_used(built));
 }
 
 void check_torch(CheckList& list, const CudaBuild& built) {
@@ -61,7 +63,8 @@ void check_torch(CheckList& list, const CudaBuild& built) {
 
 void check_cudnn(CheckList& list, const std::string& built, const std::string& found) {
   if (built.empty() || found.empty())
-    found.empty() ? list.absent("cuDNN", "absent") : list.ok("cuDNN", fmt::format("{} {}", found, kNotUsed));
+    found.empty() ? list.absent("cuDNN", "absent")
+                  : list.ok("cuDNN", found + ", not used: libtorch was built without it");
   else if (major_of(found) != major_of(built) || numbers(found) < numbers(built))
     list.wrong("cuDNN", fmt::format("{}, libtorch was built with {}", found, built),
                fmt::format("install cuDNN {} or a later {}", built, major_of(built)));
@@ -69,31 +72,30 @@ void check_cudnn(CheckList& list, const std::string& built, const std::string& f
     list.ok("cuDNN", fmt::format("{}, libtorch was built with {}", found, built));
 }
 
-void check_nccl(CheckList& list, const std::string& found) {
+void check_nccl(CheckList& list, const CudaBuild& built, const std::string& found) {
   const std::string oldest = nccl_version_name(nccl::kOldestVersion);
   if (found.empty())
     list.absent("NCCL", "absent");
   else if (numbers(found) < numbers(oldest))
     list.wrong("NCCL", found, fmt::format("install NCCL {} or later", oldest));
   else
-    list.ok("NCCL", fmt::format("{} {}", found, kNotUsed));
+    list.ok("NCCL", found + not_used(built));
 }
 
 }  // namespace
 
 void check_cuda_versions(CheckList& list, const CudaBuild& built, const CudaLibraries& found,
                          const std::string& toolkit) {
-  list.absent("CUDA",
-              built.kernels.empty()
-                  ? "absent: this program was built without it"
-                  : fmt::format("kernels built with {}; not used: training is on CPUs in this version",
-                                built.kernels));
+  if (built.kernels.empty())
+    list.absent("CUDA", "absent: this program was built without it");
+  else
+    list.ok("CUDA", "kernels built with " + built.kernels);
   toolkit.empty() ? list.absent("CUDA toolkit", "absent") : list.ok("CUDA toolkit", toolkit);
   check_driver(list, built, found.driver);
   found.runtime.empty() ? list.absent("CUDA runtime", "absent") : list.ok("CUDA runtime", found.runtime);
   check_torch(list, built);
   check_cudnn(list, built.torch_cudnn, found.cudnn);
-  check_nccl(list, found.nccl);
+  check_nccl(list, built, found.nccl);
 }
 
 }  // namespace partialfc

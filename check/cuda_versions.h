@@ -8,7 +8,8 @@
 
 namespace partialfc {
 
-constexpr const char* kNotUsed = "found, not used by this version";
+// What is said behind something that is found and of no use.
+constexpr const char* kNotUsed = ", not used: this program was built without CUDA";
 
 // Versions as text; empty: built without.
 struct CudaBuild {

@@ -21,9 +21,10 @@ namespace partialfc {
 
 namespace {
 
+constexpr bool kHasCuda = sizeof(PARTIALFC_CUDA) > 1;
 constexpr const char* kBuiltWithoutMpi = "absent: this program was built without MPI";
 
-void check_ways(CheckList& list, const std::string& mpirun) {
+void check_ways(CheckList& list, const CudaLibraries& cuda, const std::string& mpirun) {
   list.begin_section("controllers");
   if (mpi_versions().built.empty())
     list.absent("MPI", kBuiltWithoutMpi);
@@ -42,7 +43,12 @@ void check_ways(CheckList& list, const std::string& mpirun) {
     list.absent("MPI", kBuiltWithoutMpi);
   else
     list.ok("MPI", "on CPUs");
-  list.absent("NCCL", "not used: training is on CPUs in this version");
+  if (!kHasCuda)
+    list.absent("NCCL", "absent: this program was built without CUDA");
+  else if (cuda.devices.empty() || cuda.nccl.empty())
+    list.absent("NCCL", cuda.devices.empty() ? "absent: there is no GPU" : "absent");
+  else
+    list.ok("NCCL", "on GPUs, a rank each");
 }
 
 std::string processor_name() {
@@ -57,7 +63,7 @@ void check_devices(CheckList& list, const CudaLibraries& cuda) {
   const int threads = usable_cores();
   list.ok("CPU", fmt::format("{}, {} thread{} for this process", processor_name(), threads,
                              threads == 1 ? "" : "s"));
-  for (const std::string& device : cuda.devices) list.ok("GPU", fmt::format("{} {}", device, kNotUsed));
+  for (const std::string& device : cuda.devices) list.ok("GPU", device + (kHasCuda ? "" : kNotUsed));
   if (cuda.devices.empty())
     list.absent("GPU", cuda.device_error.empty() ? "absent" : "absent: " + cuda.device_error);
 }
@@ -108,7 +114,7 @@ void check_machine(CheckList& list) {
   const CudaLibraries cuda = find_cuda_libraries();
   const std::string mpirun = first_line_of({"mpirun", "--version"});  // "mpirun (Open MPI) 4.1.4"
   check_versions(list, cuda, mpirun);
-  check_ways(list, mpirun);
+  check_ways(list, cuda, mpirun);
   check_devices(list, cuda);
   check_memory(list);
   check_interfaces(list);
