@@ -29,11 +29,14 @@ double rounding_of() {
 
 constexpr int64_t kClasses = int64_t{1} << 40;
 
-// Some labels past 32 bits, some −1; as float32 their words are large, or no numbers.
+// Some labels past 32 bits, some −1, the first class's; as float32 their words are large, or no numbers.
 std::vector<int64_t> some_labels(int64_t rows) {
   std::vector<int64_t> labels;
   for (int64_t n = 0; n < rows; ++n)
-    labels.push_back(n % 4 == 2 ? -1 : n % 3 == 0 ? 0x7fc00000 + n : (int64_t{1} << 33) + 0x3f800000 + n);
+    labels.push_back(n == 4       ? 0
+                     : n % 4 == 2 ? -1
+                     : n % 3 == 0 ? 0x7fc00000 + n
+                                  : (int64_t{1} << 33) + 0x3f800000 + n);
   return labels;
 }
 
@@ -211,17 +214,21 @@ TYPED_TEST(DeviceBatchTest, WeightsAndCoefficientsAreTheHosts) {
 TEST_F(DeviceTest, GradientsThroughTheNormalisation) {
   for (const int64_t dim : kDims)
     for (const int64_t rows : {0, 1, 7, 8, 9}) {
-      Matrix<float> x = random_matrix<float>(rows, dim, 1);
+      // Numbers behind the columns too: what is made of them would be seen where it may not go.
+      Matrix<float> x = random_matrix<float>(rows, dim + 2, 1);
       if (rows > 3) std::fill_n(x[3], dim, 3e-14f);  // shorter than ε: there the map is linear
       if (rows > 5) std::fill_n(x[5], dim, 0.0f);
-      const Matrix<float> by_unit = random_matrix<float>(rows + 2, dim, 2);
+      const Matrix<float> by_unit = random_matrix<float>(rows + 2, dim + 1, 2);
       const std::vector<int64_t> labels = some_labels(rows);
-      const TestMatrix<float> features(x, dim + 2, 1), unit_gradients(by_unit, dim + 1),
+      const TestMatrix<float> features(x, dim + 2, 1), unit_gradients(by_unit),
           gradients(rows, dim, dim + 3, 1);
       const TestMatrix<int64_t> device_labels(labels);
       Stream stream;
-      through_normalization(features.view(), device_labels.span(), unit_gradients.view(), gradients.view(),
-                            stream);
+      const auto columns = [&](const TestMatrix<float>& wide) {
+        return DeviceMatrix<const float>(wide.view().address, wide.view().rows, dim, wide.view().stride);
+      };
+      through_normalization(columns(features), device_labels.span(), columns(unit_gradients),
+                            gradients.view(), stream);
       stream.synchronize();
       const Matrix<float> got = gradients.read();
       for (int64_t n = 0; n < rows; ++n) {
