@@ -25,11 +25,10 @@ void try_device(const std::string& wanted, int ordinal) {
 
 }  // namespace
 
-DeviceName device_of_rank(const std::string& wanted, bool torch_has_cuda, const Communicator& world) {
-  const int count = runtime::device_count();
-  if (wanted == "auto" && (count == 0 || !torch_has_cuda)) return {};
-  DeviceName device = parse_device_name(wanted == "auto" ? "cuda" : wanted);
+DeviceName device_of_rank(const std::string& wanted, const Communicator& world) {
+  DeviceName device = parse_device_name(wanted == "auto" ? "cpu" : wanted);
   if (!device.is_gpu) return {};
+  const int count = runtime::device_count();
   const bool one_each = wanted.find(':') == std::string::npos;
   if (one_each && count > 0 && world.ranks_on_host() > count)
     fail_usage(

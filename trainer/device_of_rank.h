@@ -9,9 +9,8 @@
 namespace partialfc {
 
 // wanted: "cpu"; "cuda": each rank of a host takes a GPU of its own, in the order of the ranks; "cuda:N": that GPU, whichever
-// other rank has it too; "auto": "cuda" where there is a GPU and libtorch can use it (torch_has_cuda), else "cpu". GPUs are
-// counted as CUDA_VISIBLE_DEVICES lets them be seen. Throws Error where there is none, UsageError where there are fewer than
-// ranks on this host.
-DeviceName device_of_rank(const std::string& wanted, bool torch_has_cuda, const Communicator& world);
+// other rank has it too; "auto": "cpu", as long as no GPU has been tried. GPUs are counted as CUDA_VISIBLE_DEVICES lets them be
+// seen. Throws Error where there is none, UsageError where there are fewer than ranks on this host.
+DeviceName device_of_rank(const std::string& wanted, const Communicator& world);
 
 }  // namespace partialfc

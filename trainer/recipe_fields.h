@@ -73,7 +73,7 @@ void for_each_field(Recipe& r, Visitor&& visit) {
   visit("train.precision", r.train.precision, one_of({"auto", "fp32", "bf16"}),
         "of the backbone; auto: bf16 where the CPU has it");
   visit("train.device", r.train.device, one_of({"auto", "cpu", "cuda", "cuda:N"}),
-        "cpu; cuda: each rank of a host a GPU of its own; cuda:N; auto: cuda where libtorch can use a GPU");
+        "of the class centers: cpu; cuda: each rank of a host a GPU of its own; cuda:N; auto: cpu so far");
   visit("train.channels_last", r.train.channels_last, any, "memory layout of activations");
   visit("train.seed", r.train.seed, Limits{0, 9e15}, "of everything that is drawn");
   visit("train.log_every", r.train.log_every, positive, "steps from one line of progress to the next");

@@ -1,6 +1,5 @@
 #include "trainer/trainer.h"
 
-#include <torch/cuda.h>
 #include <torch/utils.h>
 
 #include <algorithm>
@@ -41,16 +40,6 @@ std::optional<FileStoreOptions> file_store_options(const Recipe::Head& h,
                           .memory_bytes = bytes_of_gib(h.store_memory)};
 }
 
-// Where the class centers are. A file of them is the CPU's.
-DeviceName agreed_device(const Recipe& recipe, Communicator& world) {
-  const bool may_choose = recipe.head.store != "file";
-  DeviceName device = device_of_rank(recipe.train.device, may_choose && torch::cuda::is_available(), world);
-  const NamedValue meant{fmt::format("train.device = '{}'", recipe.train.device),
-                         device.is_gpu ? "a GPU" : "the CPU"};
-  require_agreement(world, std::span(&meant, 1), "name the device, or leave out the hosts without one");
-  return device;
-}
-
 }  // namespace
 
 Trainer::Trainer(const Recipe& recipe, Communicator& world, const TrainOptions& options)
@@ -58,7 +47,7 @@ Trainer::Trainer(const Recipe& recipe, Communicator& world, const TrainOptions& 
       options_(options),
       world_(world),
       world_batch_(batch_in_world(recipe, world.size())),
-      device_(agreed_device(recipe, world)),
+      device_(device_of_rank(recipe.train.device, world)),
       gradient_channel_(world.open_channel("gradients")),
       team_(options.threads) {
   torch::set_num_threads(options.threads);
