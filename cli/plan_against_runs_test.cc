@@ -11,7 +11,10 @@ namespace {
 // Planned beside measured, as a table in the test's output.
 class PlanAgainstRuns : public PlanCommand {
  protected:
-  static constexpr double kMemoryBound = 0.10, kStepBound = 0.40;
+  static constexpr double kMemoryBound = 0.10;
+  // A factor: other work on these cores takes half of them in one of the two, and not in the other. bench/plan_check.py compares
+  // closely, on a machine that does nothing else.
+  static constexpr double kStepBound = 2.5;
 
   static double off(double measured, double planned) { return std::abs(planned / measured - 1); }
   static void print(const std::string& what, double measured, double planned, const char* unit) {
@@ -21,7 +24,7 @@ class PlanAgainstRuns : public PlanCommand {
 
   // Trains r.toml's backbone on synthetic data; the plan is made just before.
   struct Outcome {
-    double memory_off = 0, step_off = 0;
+    double memory_off = 0, step_factor = 1;
   };
   Outcome compare(const std::string& what, int ranks, const std::vector<std::string>& shape) {
     std::vector<std::string> base = {PARTIALFC_PROGRAM};
@@ -55,7 +58,7 @@ class PlanAgainstRuns : public PlanCommand {
     const double planned_memory = json["memory"]["total_bytes"];
     print(what, 1e3 * step, 1e3 * planned_step, "ms");
     print(what, memory / 1e6, planned_memory / 1e6, "MB");
-    return {off(memory, planned_memory), off(step, planned_step)};
+    return {off(memory, planned_memory), std::max(step / planned_step, planned_step / step)};
   }
 };
 
@@ -102,14 +105,14 @@ TEST_F(PlanAgainstRuns, MemoryAndStepOfTrainingRuns) {
                              {"--data.classes=60000", "--train.global_batch=128", "--threads=1"}}}) {
     std::vector<std::string> shape = common;
     shape.insert(shape.end(), c.shape.begin(), c.shape.end());
-    double memory_off = 1, step_off = 1;
-    for (int i = 0; i < kTries && (memory_off > kMemoryBound || step_off > kStepBound); ++i) {
+    double memory_off = 1, step_factor = 1e9;
+    for (int i = 0; i < kTries && (memory_off > kMemoryBound || step_factor > kStepBound); ++i) {
       const Outcome outcome = compare(c.what, c.ranks, shape);
       memory_off = std::min(memory_off, outcome.memory_off);
-      step_off = std::min(step_off, outcome.step_off);
+      step_factor = std::min(step_factor, outcome.step_factor);
     }
     EXPECT_LT(memory_off, kMemoryBound) << c.what;
-    EXPECT_LT(step_off, kStepBound) << c.what;
+    EXPECT_LT(step_factor, kStepBound) << c.what;
   }
 }
 
