@@ -33,6 +33,7 @@ std::string driver_for(int cuda) {
 }
 
 void check_driver(CheckList& list, const CudaBuild& built, const std::string& found) {
+  if (built.kernels.empty() && !found.empty()) return list.ok("CUDA driver", found + kNotUsed);
   const std::string& newest = std::max(built.kernels, built.torch,
                                        [](const auto& a, const auto& b) { return numbers(a) < numbers(b); });
   const int wanted = major_of(newest);
@@ -45,7 +46,7 @@ void check_driver(CheckList& list, const CudaBuild& built, const std::string& fo
     list.wrong("CUDA driver", fmt::format("{} at most, built with CUDA {}", found, newest),
                fmt::format("install NVIDIA's {}", driver_for(wanted)));
   else
-    list.ok("CUDA driver", found + not_used(built));
+    list.ok("CUDA driver", found);
 }
 
 void check_torch(CheckList& list, const CudaBuild& built) {

@@ -13,11 +13,14 @@
 
 namespace partialfc {
 
-// The chosen subcommand: set by its CLI11 callback, run by main().
+// The chosen subcommand, set by its CLI11 callback.
 struct Action {
   std::function<int()> run;
   bool in_worker = true;  // it needs libtorch or MPI
 };
+
+// The program that has libtorch and MPI: its path.
+std::string worker_program();
 
 // Runs it: here, or in the program that has what it needs, which takes this one's place (front.cc, worker.cc).
 int go_on(const Action& action, char** argv);

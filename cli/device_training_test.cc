@@ -17,11 +17,15 @@ class DeviceTraining : public Mpirun {
     ::setenv("PARTIALFC_SIMT_DEVICES", "2", 1);
     write_images(draw_classes(6, 8), 6);
   }
-  ~DeviceTraining() override { ::unsetenv("PARTIALFC_FAKE_NCCL"); }
+  ~DeviceTraining() override {
+    for (const char* name : {"PARTIALFC_FAKE_NCCL", "PARTIALFC_SIMT_DEVICES", "NCCL_MULTI_RANK_GPU_ENABLE",
+                             "CUDA_VISIBLE_DEVICES"})
+      ::unsetenv(name);
+  }
 
   static std::vector<std::string> train_on_gpus(int ranks, const std::vector<std::string>& more = {}) {
-    std::vector<std::string> all = {PARTIALFC_SIMULATED, "train",       "r.toml",       "-o",           "run",
-                                    "--threads=1",       "--overwrite", "--timeout=10", "--heartbeat=5"};
+    std::vector<std::string> all = {PARTIALFC_SIMULATED, "train",      "r.toml", "-o", "run",
+                                    "--threads=1",       "--overwrite"};
     if (std::ranges::count(more, "--resume") > 0) std::erase(all, "--overwrite");
     if (std::ranges::none_of(more,
                              [](const std::string& word) { return word.starts_with("--train.device"); }))
@@ -40,6 +44,7 @@ class DeviceTraining : public Mpirun {
   }
   void expect_losses(const std::vector<double>& expected) {
     const std::vector<double> got = losses();
+    ASSERT_FALSE(got.empty());
     ASSERT_EQ(got.size(), expected.size());
     for (size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], expected[i], kRounding * expected[i]) << i;
   }
@@ -53,7 +58,8 @@ class DeviceTraining : public Mpirun {
   }
   // A training of many steps, once it has taken one.
   std::unique_ptr<ChildProcess> endless(const std::vector<std::string>& more = {}) {
-    std::vector<std::string> all = {"--data.source=synthetic", "--data.classes=100", "--train.steps=1000000"};
+    std::vector<std::string> all = {"--data.source=synthetic", "--data.classes=100", "--train.steps=1000000",
+                                    "--timeout=10", "--heartbeat=5"};
     all.insert(all.end(), more.begin(), more.end());
     auto child = std::make_unique<ChildProcess>(train_on_gpus(2, all),
                                                 ChildProcess::Options{.folder = folder_.path()});
@@ -123,8 +129,9 @@ TEST_F(DeviceTraining, ARankThatIsLateIsNamed) {
   }
   write_file_atomically(folder_ / "list.txt", list);
   ASSERT_EQ(::mkfifo((folder_ / "30.png").c_str(), 0600), 0);
-  ChildProcess child(train_on_gpus(2, {"--data.path=list.txt", "--data.shuffle=false", "--data.prefetch=1"}),
-                     {.folder = folder_.path()});
+  ChildProcess child(
+      train_on_gpus(2, {"--data.path=list.txt", "--data.shuffle=false", "--data.prefetch=1", "--timeout=10"}),
+      {.folder = folder_.path()});
   ASSERT_TRUE(wait_for_metrics());
   expect_end_within_30_seconds(
       child, {" of channel head): not finished after 10 s: rank 1 has not started it: its last was "});
@@ -137,16 +144,22 @@ TEST_F(DeviceTraining, AnErrorOfNcclEndsAll) {
                                {"rank 1: NCCL on rank 1 on host ", " of channel head: ", "the cable is out"});
 }
 
-TEST_F(DeviceTraining, MoreRanksThanGpusAreRefusedUnlessOneIsNamed) {
+TEST_F(DeviceTraining, RanksShareAGpuOnlyWhereNcclIsToldToLetThem) {
+  const auto refused = [&](const std::string& device, const std::string& numbers) {
+    const ChildResult result = run_all(train_on_gpus(2, {"--train.device=" + device}));
+    EXPECT_EQ(result.exit_code, kWrongUsage);
+    EXPECT_THAT(result.err,
+                AllOf(HasSubstr("train.device = '" + device + "': 2 ranks on host "), HasSubstr(numbers)));
+  };
+  refused("cuda:0", " for 1 GPU: ");
   ::setenv("PARTIALFC_SIMT_DEVICES", "1", 1);
-  const ChildResult refused = run_all(train_on_gpus(2));
-  EXPECT_EQ(refused.exit_code, kWrongUsage);
-  EXPECT_THAT(refused.err,
-              AllOf(HasSubstr("train.device = 'cuda': 2 ranks on host "), HasSubstr(", which has 1 GPU: ")));
-  expect_done(run_all(train_on_gpus(2, {"--train.device=cuda:0"})));
+  refused("cuda", " for 1 GPU: ");
+  ::setenv("NCCL_MULTI_RANK_GPU_ENABLE", "1", 1);
+  expect_done(run_all(train_on_gpus(2)));
 }
 
 TEST_F(DeviceTraining, WithoutAGpuOneSentenceSaysSo) {
+  ::setenv("CUDA_VISIBLE_DEVICES", "", 1);
   const ChildResult result = train({"--train.device=cuda"});
   EXPECT_EQ(result.exit_code, kFailed);
   EXPECT_THAT(result.err, testing::StartsWith("partialfc: train.device = 'cuda': no GPU can be used: "));

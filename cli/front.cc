@@ -11,14 +11,19 @@
 
 namespace partialfc {
 
+std::string worker_program() {
+  return (std::filesystem::path(own_program()).parent_path() / PARTIALFC_WORKER_NAME).string();
+}
+
 int go_on(const Action& action, char** argv) {
   if (!action.in_worker) return report_errors(action.run);
   limit_openmp_spinning();
-  const std::filesystem::path worker = std::filesystem::path(own_program()).parent_path() / PARTIALFC_WORKER;
-  ::execv(worker.c_str(), argv);
   return report_errors([&]() -> int {
-    fail("{}: cannot start it: {}: it belongs beside {}, and does what needs libtorch or MPI",
-         worker.string(), errno_text(errno), own_program());
+    const std::string worker = worker_program();
+    ::execv(worker.c_str(), argv);
+    const int code = errno;
+    fail("{}: cannot start it: {}: it belongs beside {}, and does what needs libtorch or MPI", worker,
+         errno_text(code), own_program());
   });
 }
 

@@ -34,22 +34,26 @@ TEST_F(FrontTest, LoadsNeitherLibtorchNorMpi) {
 #ifdef NDEBUG  // not optimised, it takes longer
 TEST_F(FrontTest, AnswersWithin80MillisecondsOfCpuTime) {
   write_images(draw_classes(3, 2), 3);
-  const std::vector<std::vector<std::string>> commands = {
-      {"--version"},
-      {"--help"},
-      {"trian", "r.toml"},
-      {"pack", "set/train.rec", "packed", "--overwrite"},
-      {"launch", "-np", "2", "--dry-run", "--", "train", "r.toml"},
-      {"cache", "list"},
-      {"plan", "--classes", "1000000"}};
-  for (const auto& arguments : commands) {
+  struct Command {
+    std::vector<std::string> words;
+    int exit_code = kDone;
+  };
+  const std::vector<Command> commands = {{{"--version"}},
+                                         {{"--help"}},
+                                         {{"trian", "r.toml"}, kWrongUsage},
+                                         {{"pack", "set/train.rec", "packed/set"}},
+                                         {{"launch", "-np", "2", "--dry-run", "--", "train", "r.toml"}},
+                                         {{"cache", "list"}},
+                                         {{"plan", "--classes", "1000000"}}};
+  for (const Command& command : commands) {
     double least = 1;
-    for (int i = 0; i < 3; ++i) {
+    for (int i = 0; i < 10 && least > 0.08; ++i) {
+      std::filesystem::remove_all(folder_ / "packed");
       const double before = children_seconds();
-      run(arguments);
+      EXPECT_EQ(run(command.words).exit_code, command.exit_code) << command.words[0];
       least = std::min(least, children_seconds() - before);
     }
-    EXPECT_LE(least, 0.08) << arguments[0];
+    EXPECT_LE(least, 0.08) << command.words[0];
   }
 }
 #endif

@@ -55,8 +55,10 @@ Launched launched_command(const CLI::App& app, std::vector<std::string> words) {
 // Throws Error with a line for each host on which ranks cannot be started. This one is taken to be well.
 void check_other_hosts(const MpirunOptions& options, const Launched& launched, bool verbose) {
   const std::vector<std::string> others = other_hosts(options.hosts);
-  const HostNeeds needs = host_needs(
-      launched.words[0], launched.is_ours ? "partialfc " PARTIALFC_VERSION : "", options.environment);
+  // Of ours the worker is asked: it is there, of the same version, and finds its libraries.
+  const HostNeeds needs =
+      host_needs(launched.is_ours ? worker_program() : launched.words[0],
+                 launched.is_ours ? "partialfc " PARTIALFC_VERSION : "", options.environment);
   const std::vector<std::string> failures = check_hosts(others, options.ssh_port, needs);
   if (!failures.empty()) fail("{}", fmt::join(failures, "\n"));
   if (verbose && !others.empty())

@@ -165,7 +165,7 @@ TEST_F(LaunchOnTwoHosts, EachHostThatCannotBeReachedIsToldAtOnce) {
 }
 
 TEST_F(LaunchOnTwoHosts, AProgramThatIsAbsentThereOrOfAnotherVersion) {
-  const fs::path program = fs::canonical(PARTIALFC_PROGRAM);
+  const fs::path program = fs::canonical(PARTIALFC_WORKER);  // without which the other is of no use
   create_folders(folder_ / "empty");
   write_file_atomically(folder_ / "old", "#!/bin/sh\necho partialfc 0.0.1\n");
   fs::permissions(folder_ / "old", fs::perms::owner_all);

@@ -57,6 +57,8 @@ std::vector<std::string> notes_of(const Recipe& recipe) {
   std::vector<std::string> notes;
   if (recipe.head.store == "file") notes.push_back("centers in a file: the disk's time is not in the step");
   if (recipe.data.source == "files") notes.push_back("the time to read and decode images is not in the step");
+  if (recipe.train.device.starts_with("cuda"))
+    notes.push_back("centers on GPUs: their memory is not in the plan, and the head's time is that of CPUs");
   return notes;
 }
 

@@ -95,6 +95,13 @@ TEST_F(PlanCommand, ARecipeIsPlannedAsItWouldTrain) {
   EXPECT_THAT(json["notes"].dump(), HasSubstr("decode"));
 }
 
+TEST_F(PlanCommand, CentersOnGpusAreNotInTheHostsMemory) {
+  const auto json = plan_json({"--classes=1000000", "--train.device=cuda"});
+  EXPECT_FALSE(json["memory"]["items"].contains("centers"));
+  EXPECT_TRUE(json["memory"]["items"].contains("activations"));
+  EXPECT_THAT(json["notes"].dump(), HasSubstr("centers on GPUs"));
+}
+
 TEST_F(PlanCommand, WhatAStepMayKeepIsARecipesKey) {
   const auto kept = [&](const char* gib) {
     return plan_json({"--classes=1000000",

@@ -3,8 +3,11 @@
 
 #include "cli/command.h"
 #include "measure/openblas.h"
+#include "partialfc/launch/rank_environment.h"
 
 namespace partialfc {
+
+std::string worker_program() { return own_program(); }
 
 int go_on(const Action& action, char** argv) {
   if (limit_openmp_spinning())

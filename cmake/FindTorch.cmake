@@ -5,8 +5,7 @@
 # Sets what libtorch's own package sets, TORCH_FOUND, TORCH_LIBRARIES, TORCH_INCLUDE_DIRS, Torch_VERSION and Torch_DIR (the folder
 # of TorchConfig.cmake, which may also be given); and TORCH_BRINGS_ITS_OWN, if OpenMP, oneDNN and BLAS are a part of it.
 
-find_library(TORCH_CPU_LIBRARY torch_cpu HINTS ${Torch_DIR}/../../../lib)
-mark_as_advanced(TORCH_CPU_LIBRARY)
+find_library(TORCH_CPU_LIBRARY torch_cpu HINTS ${Torch_DIR}/../../../lib NO_CACHE)
 set(TORCH_BRINGS_ITS_OWN OFF)
 if(TORCH_CPU_LIBRARY)
   cmake_path(GET TORCH_CPU_LIBRARY PARENT_PATH folder)

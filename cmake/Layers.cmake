@@ -7,8 +7,8 @@
 #   partialfc_test(NAME SOURCES … LIBRARIES … HEADERS … SHARDS n)
 #                                               a GoogleTest program; each of its tests is a ctest test, or with SHARDS
 #                                               each n-th part of them: where loading the program takes longer than most
-#                                               tests, as under sanitizers. HEADERS are precompiled beside GoogleMock's: those that take long
-#                                               to parse. Sources are compiled six at a time, as one
+#                                               tests, as under sanitizers. HEADERS are precompiled beside GoogleMock's:
+#                                               those that take long to parse. Sources are compiled six at a time, as one
 #   partialfc_never_prints(TARGET)              a ctest test that this static library can neither print, exit nor abort
 #   partialfc_mpi_test(NAME RANKS n COMMAND PROGRAM ARGUMENT … [OUTPUT REGEX])
 #                                               a ctest test (label mpi) that runs a program under mpirun, where there is MPI; it passes

@@ -26,7 +26,8 @@ class HeadOfRank {
   // likewise.
   StepResult forward(int64_t step, const torch::Tensor& features, std::span<const int64_t> labels,
                      torch::Tensor& gradients);
-  double waited_seconds() const { return channel_->waited_seconds(); }
+  // For other ranks, in collectives; 0 on a GPU, whose own work is in these waits too.
+  double waited_seconds() const { return stream_ ? 0 : channel_->waited_seconds(); }
 
  private:
   // A rank's batch on its way to the device and back.

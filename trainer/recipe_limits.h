@@ -1,5 +1,6 @@
-// What a field of a recipe may hold: a bool, an Integer, a double, a string, Strings or a StringMap. Limits of numbers are inclusive; of strings, the allowed values, "x:N" for x: and a number. What is per_host, and
-// what is a path, may differ between the ranks of a run.
+// What a field of a recipe may hold: a bool, an Integer, a double, a string, Strings or a StringMap. Limits of numbers are
+// inclusive; of strings, the allowed values, "x:N" for x: and a number. What is per_host, and what is a path, may differ between
+// the ranks of a run.
 #pragma once
 
 #include <concepts>

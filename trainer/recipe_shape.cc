@@ -44,6 +44,8 @@ TrainingShape shape_of(const Recipe& recipe, int64_t classes, int ranks, int thr
     shape.store_bytes = static_cast<int64_t>(recipe.head.store_memory * (1 << 30));
     shape.store_alignment = ScratchFile::kAssumedAlignment;
   }
+  shape.head_on_gpu = recipe.train.device.starts_with("cuda");
+  shape.frame_bytes = static_cast<int64_t>(recipe.head.frame_memory * (1 << 30));
   shape.validate();
   return shape;
 }

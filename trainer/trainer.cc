@@ -130,8 +130,6 @@ void Trainer::fit_into_memory(Machine memory) {
   world_.all_reduce(std::span<int64_t>(most), ReduceOp::kMax).wait();
   memory.memory_bytes = -most[0], memory.program_bytes = most[1];
   TrainingShape shape = shape_of(recipe_, num_classes_, world_.size(), options_.threads);
-  shape.head_on_gpu = device_.is_gpu;
-  shape.frame_bytes = bytes_of_gib(recipe_.head.frame_memory);
   if (recipe_.train.micro_batches == 0)
     world_batch_.micro_batches = shape.micro_batches = fewest_micro_batches(shape, memory);
   const std::vector<MemoryItem> items = training_memory(shape, memory);

@@ -2,12 +2,23 @@
 // the bootstrap, which also exchanges the names of new channels. Internal to comm/.
 #pragma once
 
+#include <chrono>
 #include <memory>
+#include <thread>
 
 #include "partialfc/comm/communicator.h"
 #include "partialfc/device/stream.h"
 
 namespace partialfc {
+
+// Looks at something of a device until it is done: at first without a pause.
+template <class IsDone>
+void look_until(IsDone&& is_done) {
+  constexpr std::chrono::microseconds kWithoutPause(200), kPause(10);
+  const auto begin = std::chrono::steady_clock::now();
+  while (!is_done())
+    if (std::chrono::steady_clock::now() - begin > kWithoutPause) std::this_thread::sleep_for(kPause);
+}
 
 class DeviceChannel : public Communicator {
  public:

@@ -1,6 +1,5 @@
 #include "partialfc/comm/device_ranks.h"
 
-#include <thread>
 #include <vector>
 
 #include "partialfc/base/error.h"
@@ -23,9 +22,8 @@ class DeviceOperation final : public Request::Operation {
  public:
   explicit DeviceOperation(Stream& stream) : stream_(stream), done_(stream) {}
   bool finished() override { return done_.is_done(); }
-  // Looks again and again, as over NCCL: the host's waits for the device are left to those who wait for a result.
   void wait() override {
-    while (!done_.is_done()) std::this_thread::yield();
+    look_until([this] { return done_.is_done(); });
   }
   void come_before(Stream& stream) override {
     if (&stream != &stream_) stream.wait(done_);

@@ -15,8 +15,8 @@ namespace {
 
 using nccl::Result;
 
-// How long a waiting rank polls without a pause, and the pause after that.
-constexpr std::chrono::microseconds kPollTime(200), kPollPause(10);
+// Between looks at what NCCL begins.
+constexpr std::chrono::microseconds kPollPause(10);
 
 nccl::DataType type_of(DataType type) {
   switch (type) {
@@ -132,14 +132,11 @@ class NcclOperation final : public Request::Operation {
     return over_;
   }
   void wait() override {
-    const auto begin = std::chrono::steady_clock::now();
-    while (!finished())
-      if (std::chrono::steady_clock::now() - begin > kPollTime) std::this_thread::sleep_for(kPollPause);
+    look_until([this] { return finished(); });
   }
   void come_before(Stream& stream) override {
     if (&stream != &stream_) stream.wait(done_);
   }
-  void let_go() override { over_ = true; }
 
  private:
   const std::shared_ptr<NcclComm> comm_;

@@ -37,7 +37,7 @@ void Request::come_before(Stream& stream) {
 
 void Request::then(Stream& stream) {
   come_before(stream);
-  if (const auto operation = std::move(operation_)) operation->let_go();
+  operation_.reset();
 }
 
 void Request::settle() noexcept {

@@ -35,8 +35,6 @@ class [[nodiscard]] Request {
     virtual void wait() = 0;
     // What is queued in the stream from here on comes after it; where no device can see to that, the host waits.
     virtual void come_before(Stream&) { wait(); }
-    // Nobody will wait for it.
-    virtual void let_go() {}
   };
 
   Request() = default;  // finished
@@ -50,7 +48,7 @@ class [[nodiscard]] Request {
   // Orders it before what is queued in the stream from here on. The host goes on, if the operation is a device's, and has to
   // wait for it later, before it waits for that stream: nobody else hears of a rank that is late or lost.
   void come_before(Stream& stream);
-  // The same for what is the device's alone, an update of PartialFC: there is no need to wait for it.
+  // The same, and gives it up: for what is the device's alone, an update of PartialFC.
   void then(Stream& stream);
 
  private:

@@ -1,4 +1,4 @@
-// How users name what computes: "cpu", "cuda" (the first GPU), "cuda:1".
+// How users name what computes: "cpu", "cuda" (the first GPU, or a rank's own), "cuda:1".
 #pragma once
 
 #include <string>

@@ -10,6 +10,11 @@ void DeviceMessages::after(Request request) {
   under_way_.push_back(std::move(request));
 }
 
+bool DeviceMessages::finished() {
+  std::erase_if(under_way_, [](Request& request) { return request.finished(); });
+  return under_way_.empty();
+}
+
 void DeviceMessages::wait() {
   for (Request& request : under_way_) request.wait();
   under_way_.clear();

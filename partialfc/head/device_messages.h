@@ -26,6 +26,7 @@ class DeviceMessages {
   // What is queued from here on comes after this collective. On the device the host goes on, and waits before it waits for the
   // stream: a rank that is late or lost is then named, where the stream would wait for ever.
   void after(Request request);
+  bool finished();
   void wait();
 
   DeviceSpan<float> mine(int64_t part) const { return is_alone() ? all_.first(part) : mine_.first(part); }

@@ -13,7 +13,7 @@ namespace partialfc {
 class UpdateOnDevice final : public Request::Operation {
  public:
   UpdateOnDevice(const Event& event, DeviceMessages& messages) : event_(event), messages_(messages) {}
-  bool finished() override { return event_.is_done(); }
+  bool finished() override { return messages_.finished() && event_.is_done(); }
   void wait() override {
     messages_.wait();
     event_.synchronize();

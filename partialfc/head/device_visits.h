@@ -69,7 +69,6 @@ class DeviceVisits final : public Visits {
   std::optional<DeviceBring> bring_;  // where rows lie in the host's memory
   std::unique_ptr<DeviceTiles<T>> tiles_;
   std::unique_ptr<DeviceUpdate<T>> second_visit_;
-  std::unique_ptr<DeviceMessages> messages_;
   RowObserver* observer_ = nullptr;
 
   std::vector<std::unique_ptr<DeviceForward<T>>> pending_, spare_;  // oldest first; for the next ones
@@ -82,6 +81,9 @@ class DeviceVisits final : public Visits {
   PinnedBuffer<int64_t> host_labels_;
 
   PinnedBuffer<int32_t> host_counts_;  // DeviceForward::counts
+
+  // Goes first: where collectives under way are given up, the memory of all others is free again.
+  std::unique_ptr<DeviceMessages> messages_;
 };
 
 }  // namespace partialfc

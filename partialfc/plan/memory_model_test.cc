@@ -97,6 +97,22 @@ TEST(MemoryModel, SavingFastStillCopiesWhatTheFirstStepChanges) {
   EXPECT_EQ(by_name(training_memory(other, {}))["saving"], records + records + rows * 24);
 }
 
+TEST(MemoryModel, WhatLiesOnAGpuIsNotCounted) {
+  TrainingShape other = shape();
+  const auto on_cpu = by_name(training_memory(other, {}));
+  other.head_on_gpu = true;
+  auto items = by_name(training_memory(other, {}));
+  for (const char* name :
+       {"centers", "optimizer_state", "slot_table", "class_lists", "kept_values", "partial_sums", "features"})
+    EXPECT_FALSE(items.contains(name)) << name;
+  for (const char* name : {"saving", "activations", "backbone_state", "batches"})
+    EXPECT_EQ(items[name], on_cpu.at(name)) << name;
+  other.frame_bytes = 1 << 20;  // the rows lie in the host's memory
+  items = by_name(training_memory(other, {}));
+  for (const char* name : {"centers", "optimizer_state"}) EXPECT_EQ(items[name], on_cpu.at(name)) << name;
+  EXPECT_FALSE(items.contains("features"));
+}
+
 TEST(MemoryModel, AsFewMicroBatchesAsTheWholeRunAllows) {
   TrainingShape other = shape();
   other.global_batch = 400;  // 200 on a rank
