@@ -117,12 +117,10 @@ function(partialfc_kernel_test name)
     return()
   endif()
   # Orders of threads, blocks and streams: by number, backwards, at random (simt/control.h). Sanitizers take ten times as
-  # long, and ThreadSanitizer needs no other order to see a race.
+  # long: one order is for them.
   set(seeds 0 1 2)
-  if(PARTIALFC_SANITIZE MATCHES thread OR ARG_SIMULATED OR ARG_TRAFFIC)
+  if(PARTIALFC_SANITIZE OR ARG_SIMULATED OR ARG_TRAFFIC)
     set(seeds 0)  # of SIMULATED and TRAFFIC: they choose their own
-  elseif(PARTIALFC_SANITIZE)
-    set(seeds 0 2)
   endif()
   # The body, compiled once for both.
   add_library(${name}_body OBJECT EXCLUDE_FROM_ALL ${ARG_SOURCES})
