@@ -8,8 +8,8 @@
 #include <span>
 
 #include "partialfc/comm/communicator.h"
-#include "partialfc/device/buffer.h"
 #include "partialfc/device/device_name.h"
+#include "partialfc/device/stream.h"
 #include "partialfc/head/partial_fc.h"
 
 namespace partialfc {
@@ -22,26 +22,15 @@ class HeadOfRank {
              Communicator& world, ThreadTeam& team);
 
   PartialFC& layer() { return *layer_; }
-  // Collective: PartialFC::forward of this rank's rows. features float32 (n, D), in the host's memory; returns ∂loss/∂features
-  // likewise.
+  // Collective: PartialFC::forward of this rank's rows. features float32 (n, D), contiguous, in the host's memory; gradients
+  // ← ∂loss/∂features likewise.
   StepResult forward(int64_t step, const torch::Tensor& features, std::span<const int64_t> labels,
                      torch::Tensor& gradients);
   // For other ranks, in collectives; 0 on a GPU, whose own work is in these waits too.
   double waited_seconds() const { return stream_ ? 0 : channel_->waited_seconds(); }
 
  private:
-  // A rank's batch on its way to the device and back.
-  struct Batch {
-    Batch(int64_t rows, int64_t dim)
-        : features(rows * dim), labels(rows), on_host(rows * dim), host_labels(rows) {}
-    DeviceBuffer<float> features, gradients{features.size()};
-    DeviceBuffer<int64_t> labels;
-    PinnedBuffer<float> on_host;
-    PinnedBuffer<int64_t> host_labels;
-  };
-
   std::optional<Stream> stream_;  // on a GPU
-  std::optional<Batch> batch_;
   std::unique_ptr<Communicator> channel_;
   std::unique_ptr<PartialFC> layer_;
 };

@@ -36,16 +36,16 @@ TrainingShape shape_of(const Recipe& recipe, int64_t classes, int ranks, int thr
                       .micro_batches = batch.micro_batches,
                       .head_precision = precision_of(recipe.head.precision),
                       .backbone_precision = precision_of(recipe.train.precision),
-                      .kept_bytes = static_cast<int64_t>(recipe.head.kept_memory * (1 << 30)),
+                      .kept_bytes = bytes_of_gib(recipe.head.kept_memory),
                       .batches_ahead = recipe.data.source == "synthetic" ? 0 : recipe.data.prefetch,
                       .save_steps = saves ? steps_to_save(recipe.checkpoint) : 0};
   if (recipe.optimizer.name == "adamw") shape.optimizer.kind = OptimizerOptions::Kind::kAdamW;
   if (recipe.head.store == "file") {
-    shape.store_bytes = static_cast<int64_t>(recipe.head.store_memory * (1 << 30));
+    shape.store_bytes = bytes_of_gib(recipe.head.store_memory);
     shape.store_alignment = ScratchFile::kAssumedAlignment;
   }
   shape.head_on_gpu = recipe.train.device.starts_with("cuda");
-  shape.frame_bytes = static_cast<int64_t>(recipe.head.frame_memory * (1 << 30));
+  shape.frame_bytes = bytes_of_gib(recipe.head.frame_memory);
   shape.validate();
   return shape;
 }
@@ -53,6 +53,8 @@ TrainingShape shape_of(const Recipe& recipe, int64_t classes, int ranks, int thr
 int64_t steps_to_save(const Recipe::Checkpoint& checkpoint) {
   return std::max<int64_t>(1, checkpoint.every / 2);
 }
+
+int64_t bytes_of_gib(double gib) { return static_cast<int64_t>(gib * (1 << 30)); }
 
 int64_t memory_for_ranks(int processes) { return available_memory() + processes * own_memory(); }
 

@@ -16,6 +16,9 @@ TrainingShape shape_of(const Recipe& recipe, int64_t classes, int ranks, int thr
 // Steps over which the rows of a checkpoint are copied while training goes on: about half of those to the next.
 int64_t steps_to_save(const Recipe::Checkpoint& checkpoint);
 
+// Of a recipe's sizes of memory.
+int64_t bytes_of_gib(double gib);
+
 // What the ranks of this host can have in all: what is free, and what as many `processes` as this one, which are the ranks
 // or make room for them, have already.
 int64_t memory_for_ranks(int processes);

@@ -22,8 +22,6 @@ namespace partialfc {
 
 namespace {
 
-int64_t bytes_of_gib(double gib) { return static_cast<int64_t>(gib * (1 << 30)); }
-
 OptimizerOptions optimizer_options(const Recipe::Optimizer& o) {
   return {.kind = o.name == "sgd" ? OptimizerOptions::Kind::kSgd : OptimizerOptions::Kind::kAdamW,
           .momentum = static_cast<float>(o.momentum),

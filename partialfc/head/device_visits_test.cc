@@ -37,7 +37,10 @@ class RankOnDevice {
   }
   // As a trainer does: the next step comes after it, the host goes on.
   void update_beside() { head_.begin_update(kRate).then(stream_); }
-  std::vector<float> gradients() { return to_host(gradients_.span(), stream_); }
+  std::vector<float> gradients() {
+    head_.wait_for_messages();
+    return to_host(gradients_.span(), stream_);
+  }
   PartialFC& head() { return head_; }
 
  private:
