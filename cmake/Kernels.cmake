@@ -8,8 +8,8 @@
 #       one body, two programs: NAME runs on the simulator, each test under the orders of several seeds, and links
 #       LIBRARIES in place of the whole library. BRIEFLY: the tests that suffice under other orders than the first, and
 #       under sanitizers. NAME_gpu runs on a GPU, or says that it was not run (not built for
-#       SIMULATED: what only the simulator can do); gpu_tests is the target that builds all of these. TRAFFIC: simulated,
-#       with what kernels load and store counted (simt/traffic.h)
+#       SIMULATED: what only the simulator can do). TRAFFIC: simulated, with what kernels load and store counted
+#       (simt/traffic.h). The targets simulator_tests and gpu_tests build all of one kind; their labels: simulator, gpu
 #   partialfc_cuda_objects(TARGET a.cu …)
 #       adds what nvcc makes of the files to a target of this folder
 
@@ -34,6 +34,7 @@ partialfc_optional(CUDA "${nvcc}" "CUDA ${CUDAToolkit_VERSION}: ${nvcc}, for ${a
 
 if(PARTIALFC_BUILD_TESTS)
   add_custom_target(gpu_tests)
+  add_custom_target(simulator_tests)
   partialfc_find_library(boost_context boost/context/detail/fcontext.hpp boost_context OPTIONAL)
   if(TARGET found::boost_context)
     set(PARTIALFC_SIMULATOR ON)
@@ -143,18 +144,20 @@ function(partialfc_kernel_test name)
     add_executable(${name} $<TARGET_OBJECTS:${name}_body>)
     # Objects come before the library: its own runtime and kernels are not taken out of the archive.
     target_link_libraries(${name} PRIVATE ${kernels} partialfc_sim ${ARG_LIBRARIES} GTest::gmock GTest::gtest_main)
+    add_dependencies(simulator_tests ${name})
     foreach(seed ${seeds})
       set(filter "*")
       if(ARG_BRIEFLY AND (PARTIALFC_SANITIZE OR NOT seed EQUAL 0))
         set(filter ${ARG_BRIEFLY})
       endif()
       if(PARTIALFC_SANITIZE)
-        add_test(NAME ${name}/seed${seed} COMMAND ${name} --gtest_filter=${filter})
-        set_tests_properties(${name}/seed${seed} PROPERTIES TIMEOUT 600 ENVIRONMENT PARTIALFC_SIMT_SEED=${seed})
+        add_test(NAME ${name}/seed${seed} COMMAND ${name} --gtest_filter=${filter}${PARTIALFC_SANITIZED_TESTS})
+        set_tests_properties(${name}/seed${seed} PROPERTIES LABELS simulator TIMEOUT 600
+                             ENVIRONMENT PARTIALFC_SIMT_SEED=${seed})
         continue()
       endif()
       gtest_discover_tests(${name} TEST_FILTER ${filter} TEST_SUFFIX /seed${seed} TEST_LIST ${name}_seed${seed} DISCOVERY_TIMEOUT 60
-                           PROPERTIES TIMEOUT 300 ENVIRONMENT PARTIALFC_SIMT_SEED=${seed})
+                           PROPERTIES LABELS simulator TIMEOUT 300 ENVIRONMENT PARTIALFC_SIMT_SEED=${seed})
     endforeach()
   endif()
   if(PARTIALFC_CUDA_FOUND AND NOT (ARG_SIMULATED OR ARG_TRAFFIC))

@@ -17,19 +17,19 @@ Block* block = nullptr;  // the one that runs
 struct Cancelled {};  // thrown through threads that wait when another has failed
 
 // The fibers of the program, never given back. Those that have nothing to do: the last one used is taken first, since its
-// stack is in the cache. For ThreadSanitizer each thread of a block has a strand and a stack of its own, by its number: a
-// stack that two strands write would be a race.
+// stack is in the cache. For ThreadSanitizer each thread of a block has a strand of its own (Block::strand_of), and with it
+// a stack: one that two strands write would be a race.
 class Fibers {
  public:
   // Makes those that are for ThreadSanitizer; a strand takes it 0.3 ms.
-  void prepare(int threads, Fiber::Body body) {
-    for (int i = static_cast<int>(strands_.size()); i < threads; ++i) {
+  void prepare(int strands, Fiber::Body body) {
+    for (int i = static_cast<int>(strands_.size()); i < strands; ++i) {
       strands_.push_back(create_strand());
       all_.emplace_back(new Fiber(body));
     }
   }
-  Fiber* take(int number, Fiber::Body body) {
-    if (kThreadSanitizer) return all_[static_cast<size_t>(number)].get();
+  Fiber* take(int strand, Fiber::Body body) {
+    if (kThreadSanitizer) return all_[static_cast<size_t>(strand)].get();
     if (idle_.empty()) return all_.emplace_back(new Fiber(body)).get();
     Fiber* const fiber = idle_.back();
     idle_.pop_back();
@@ -38,7 +38,7 @@ class Fibers {
   void give_back(Fiber* fiber) {
     if (!kThreadSanitizer) idle_.push_back(fiber);
   }
-  void* strand(int number) const { return strands_[static_cast<size_t>(number)]; }
+  void* strand(int strand) const { return strands_[static_cast<size_t>(strand)]; }
 
  private:
   std::vector<std::unique_ptr<Fiber>> all_;
@@ -67,11 +67,12 @@ Block::Block(dim3 size, const std::function<void()>& kernel, Order& order) : ker
     threads_[i].number = static_cast<int>(i);
     threads_[i].index = {number % size.x, number / size.x % size.y, number / (size.x * size.y)};
   }
-  if (kThreadSanitizer) fibers().prepare(static_cast<int>(threads_.size()), live);
+  if (kThreadSanitizer) fibers().prepare(static_cast<int>(threads_.size()) + 1, live);
 }
 
-void Block::run() {
+void Block::run(uint64_t turn, uint64_t turns) {
   block = this;
+  turn_ = turn, turns_ = turns;
   alive_ = static_cast<int>(threads_.size());
   at_barrier_ = 0;
   votes_ = {};
@@ -86,11 +87,11 @@ void Block::run() {
     thread.state = Thread::State::kNew;
   }
   caller_strand_ = current_strand();
-  release(&begin_);
+  if (turn == 0) release(&begin_);
   dispatch(caller_);
   if (alive_ > 0 && error_.empty()) error_ = deadlock();
   if (!error_.empty()) cancel();
-  acquire(&end_);
+  if (turn == turns - 1 || !error_.empty()) acquire(&end_);
   block = nullptr;
   if (!error_.empty()) throw Error(error_);
 }
@@ -104,8 +105,14 @@ void Block::live(Fiber& fiber) {
   }
 }
 
+// Blocks of a launch are not ordered, so threads of one number must not share a strand: it is another in each of two blocks
+// that follow each other. There is one strand more than threads; so the first two blocks run all, and the last two.
+int Block::strand_of(const Thread& thread) const {
+  return static_cast<int>((static_cast<uint64_t>(thread.number) + turn_) % (threads_.size() + 1));
+}
+
 void Block::run_thread() {
-  acquire(&begin_);
+  if (turn_ < 2) acquire(&begin_);
   try {
     kernel_();
   } catch (const Cancelled&) {
@@ -114,7 +121,7 @@ void Block::run_thread() {
   } catch (...) {
     record("what was thrown is no std::exception");
   }
-  release(&end_);
+  if (turn_ + 2 >= turns_ || !error_.empty()) release(&end_);
   end_thread();
 }
 
@@ -137,9 +144,9 @@ void Block::dispatch(Fiber& fiber) {
   if (ready_count_ > 0) {
     running_ = &next_thread();
     threadIdx = running_->index;
-    if (running_->fiber == nullptr) running_->fiber = fibers().take(running_->number, live);
+    if (running_->fiber == nullptr) running_->fiber = fibers().take(strand_of(*running_), live);
     next = running_->fiber;
-    if (kThreadSanitizer) next_strand = fibers().strand(running_->number);
+    if (kThreadSanitizer) next_strand = fibers().strand(strand_of(*running_));
   }
   switch_strand(next_strand);
   if (next != &fiber) fiber.switch_to(*next);
@@ -232,12 +239,12 @@ std::string Block::deadlock() const {
   Warp& warp = b.warps_[self.number / 32];
   const int lane = self.number % 32;
   void* const passed = warp.join(collective, mask, lane, where);
-  release(passed);
+  if (passed != nullptr) release(passed);
   warp.in[lane] = in, warp.from[lane] = static_cast<uint8_t>(from);
   self.state = Thread::State::kInWarp;
   b.finish_collectives(warp);
   b.suspend();
-  acquire(passed);
+  if (passed != nullptr) acquire(passed);
   return warp.out[lane];
 }
 

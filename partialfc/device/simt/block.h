@@ -42,7 +42,8 @@ class Block {
   // Threads of size, each of which calls `kernel`.
   Block(dim3 size, const std::function<void()>& kernel, Order& order);
   // Returns when all threads have. Throws Error: what a thread threw, a barrier that some do not come to, …
-  void run();
+  // The block of a launch that runs as number `turn`, of so many.
+  void run(uint64_t turn, uint64_t turns);
 
  private:
   friend Votes wait_at_barrier(bool vote, const Where& where);
@@ -61,6 +62,7 @@ class Block {
   void record(const char* what);
   void cancel();
   std::string deadlock() const;
+  int strand_of(const Thread& thread) const;
 
   const std::function<void()>& kernel_;
   Order& order_;
@@ -74,6 +76,7 @@ class Block {
   Where barrier_;
   unsigned generation_ = 0;       // barriers passed
   char begin_, end_, passed_[2];  // addresses that order threads
+  uint64_t turn_ = 0, turns_ = 0;
   bool cancelled_ = false;
   std::string error_;
   Fiber caller_;

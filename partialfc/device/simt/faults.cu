@@ -106,6 +106,20 @@ __global__ void warp_race_kernel(int* y) {
   y[threadIdx.x] = shared[threadIdx.x ^ 1];
 }
 
+__global__ void shuffle_race_kernel(int* y) {
+  __shared__ int shared[128];
+  shared[threadIdx.x] = static_cast<int>(threadIdx.x);
+  const int other = __shfl_xor_sync(0xffffffffu, static_cast<int>(threadIdx.x), 1);
+  y[threadIdx.x] = shared[other];
+}
+
+__global__ void race_of_blocks_kernel(int* y) {
+  __syncthreads();
+  y[64 * blockIdx.x + threadIdx.x] = 1;
+  __syncthreads();
+  y[64 * blockIdx.x + threadIdx.x] += y[64 * (1 - blockIdx.x) + threadIdx.x];
+}
+
 __global__ void atomic_and_plain_kernel(int* y) {
   if (threadIdx.x < 64)
     atomicAdd(y, 1);
@@ -113,7 +127,16 @@ __global__ void atomic_and_plain_kernel(int* y) {
     y[0] = 0;
 }
 
-__global__ void order_of_blocks_kernel(int* y) { y[0] = static_cast<int>(blockIdx.x); }
+__global__ void order_of_blocks_kernel(int* y) { atomicExch(y, static_cast<int>(blockIdx.x)); }
+
+__global__ void shared_by_turns_kernel(int* y) {
+  __shared__ int reversed[64];
+  PFC_DYNAMIC_SHARED(int, given);
+  const int i = static_cast<int>(threadIdx.x);
+  reversed[63 - i] = given[i ^ 1] = i;
+  __syncthreads();
+  y[64 * blockIdx.x + threadIdx.x] = reversed[i] + given[i];
+}
 
 __global__ void nothing_kernel() {}
 
@@ -171,11 +194,20 @@ void hidden_race(DeviceSpan<int> y, Stream& stream) {
 void warp_race(DeviceSpan<int> y, Stream& stream) {
   launch("warp_race", warp_race_kernel, 1, 128, 0, stream, y.address);
 }
+void shuffle_race(DeviceSpan<int> y, Stream& stream) {
+  launch("shuffle_race", shuffle_race_kernel, 1, 128, 0, stream, y.address);
+}
+void race_of_blocks(DeviceSpan<int> y, Stream& stream) {
+  launch("race_of_blocks", race_of_blocks_kernel, 2, 64, 0, stream, y.address);
+}
 void atomic_and_plain(DeviceSpan<int> y, Stream& stream) {
   launch("atomic_and_plain", atomic_and_plain_kernel, 1, 128, 0, stream, y.address);
 }
 void order_of_blocks(DeviceSpan<int> y, Stream& stream) {
   launch("order_of_blocks", order_of_blocks_kernel, 5, 1, 0, stream, y.address);
+}
+void shared_by_turns(DeviceSpan<int> y, Stream& stream) {
+  launch("shared_by_turns", shared_by_turns_kernel, 2, 64, 64 * sizeof(int), stream, y.address);
 }
 void launch_with(unsigned threads, int64_t shared, unsigned grid_y, Stream& stream) {
   launch("nothing", nothing_kernel, dim3(1, grid_y), threads, shared, stream);

@@ -30,7 +30,12 @@ void race(DeviceSpan<int> y, Stream& stream);  // a barrier is missing between s
 void hidden_race(DeviceSpan<int> y,
                  Stream& stream);  // one is missing at the end of a loop: right if warps run in order
 void warp_race(DeviceSpan<int> y, Stream& stream);  // __syncwarp is missing
+void shuffle_race(DeviceSpan<int> y,
+                  Stream& stream);  // a shuffle is there in its place, which orders no memory
+void race_of_blocks(DeviceSpan<int> y, Stream& stream);  // two blocks of 64: each loads what the other stores
 void atomic_and_plain(DeviceSpan<int> y, Stream& stream);
+void shared_by_turns(DeviceSpan<int> y,
+                     Stream& stream);  // no fault: blocks of 64 use shared memory, static and dynamic
 void order_of_blocks(DeviceSpan<int> y, Stream& stream);  // y_0 ← the last block's number, of 5
 
 // Of the launch.

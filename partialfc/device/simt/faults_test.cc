@@ -158,7 +158,7 @@ TEST_F(FaultsTest, AnotherSeedIsAnotherOrderOfBlocks) {
 }
 
 #if defined(__SANITIZE_THREAD__)
-TEST_F(FaultsTest, RacesInABlock) {
+TEST_F(FaultsTest, Races) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");  // ThreadSanitizer sees nothing in the child of a fork
   const DeviceBuffer<int> y(128);
   const auto racing = [&](auto kernel) {
@@ -169,9 +169,14 @@ TEST_F(FaultsTest, RacesInABlock) {
   EXPECT_EXIT(racing(faults::race), ExitedWithCode(66), "data race.*race_kernel.*faults.cu:89");
   EXPECT_EXIT(racing(faults::hidden_race), ExitedWithCode(66), "data race.*hidden_race_kernel.*faults.cu:96");
   EXPECT_EXIT(racing(faults::warp_race), ExitedWithCode(66), "data race.*warp_race_kernel.*faults.cu:106");
+  EXPECT_EXIT(racing(faults::shuffle_race), ExitedWithCode(66),
+              "data race.*shuffle_race_kernel.*faults.cu:113");
+  EXPECT_EXIT(racing(faults::race_of_blocks), ExitedWithCode(66),
+              "data race.*race_of_blocks_kernel.*faults.cu:120");
   EXPECT_EXIT(racing(faults::atomic_and_plain), ExitedWithCode(66),
-              "data race.*atomic_and_plain_kernel.*faults.cu:113");
+              "data race.*atomic_and_plain_kernel.*faults.cu:127");
   EXPECT_EXIT(racing(faults::order_of_blocks), ExitedWithCode(0), "");
+  EXPECT_EXIT(racing(faults::shared_by_turns), ExitedWithCode(0), "");
 }
 #else
 TEST_F(FaultsTest, AnotherSeedShowsRaces) {

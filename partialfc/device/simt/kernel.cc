@@ -1,7 +1,6 @@
 #include "partialfc/device/simt/kernel.h"
 
 #include <cstdlib>
-#include <cstring>
 #include <numeric>
 #include <utility>
 
@@ -36,7 +35,7 @@ struct DynamicShared {
   }
   DynamicShared(const DynamicShared&) = delete;
   ~DynamicShared() { std::free(std::exchange(shared_memory, nullptr)); }
-  void fill() const { std::memset(shared_memory, 0xff, bytes); }
+  void fill() const { fill_as_new(shared_memory, bytes); }
   size_t bytes;
 };
 
@@ -77,7 +76,7 @@ void run(const Kernel& kernel, const Device& device, Order& order) {
     shared.fill();
     fill_static_shared();
     try {
-      block.run();
+      block.run(i, count);
     } catch (const Error& error) {
       fail("block ({}, {}, {}), {}", blockIdx.x, blockIdx.y, blockIdx.z, error.what());
     }

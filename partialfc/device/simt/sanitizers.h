@@ -18,6 +18,9 @@ void* __tsan_create_fiber(unsigned flags);
 void __tsan_switch_to_fiber(void* fiber, unsigned flags);
 void __tsan_acquire(void* address);
 void __tsan_release(void* address);
+void __tsan_java_init(unsigned long begin, unsigned long bytes);
+void __tsan_java_alloc(unsigned long begin, unsigned long bytes);
+void __tsan_java_free(unsigned long begin, unsigned long bytes);
 }
 #endif
 
@@ -42,6 +45,17 @@ inline void* create_strand() { return __tsan_create_fiber(0); }
 inline void switch_strand(void* strand) { __tsan_switch_to_fiber(strand, 1); }
 inline void acquire(void* address) { __tsan_acquire(address); }
 inline void release(void* address) { __tsan_release(address); }
+// What was read and written there before has been by others, as far as races go: the memory is given out anew. (It is the
+// interface for virtual machines that has this, and wants to be told of a heap: here, all addresses.)
+inline void forget(void* begin, size_t bytes) {
+  constexpr unsigned long kLowest = 8, kAll = 0x7ffffffffff0;
+  static const bool initialised = (__tsan_java_init(kLowest, kAll), true);
+  const auto first = reinterpret_cast<unsigned long>(begin) & ~7ul;
+  const auto count = (reinterpret_cast<unsigned long>(begin) + bytes + 7 & ~7ul) - first;
+  if (!initialised || count == 0) return;
+  __tsan_java_free(first, count);
+  __tsan_java_alloc(first, count);
+}
 #else
 constexpr bool kThreadSanitizer = false;
 inline void* current_strand() { return nullptr; }
@@ -49,6 +63,7 @@ inline void* create_strand() { return nullptr; }
 inline void switch_strand(void*) {}
 inline void acquire(void*) {}
 inline void release(void*) {}
+inline void forget(void*, size_t) {}
 #endif
 
 }  // namespace partialfc::simt

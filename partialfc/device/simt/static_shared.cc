@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "partialfc/base/error.h"
+#include "partialfc/device/simt/sanitizers.h"
 
 namespace partialfc::simt {
 namespace {
@@ -46,13 +47,17 @@ Range find_section() {
 
 }  // namespace
 
-// Stores that AddressSanitizer does not look at: the section also holds its red zones.
-__attribute__((no_sanitize("address"))) void fill_static_shared() {
+void fill_static_shared() {
   static const Range shared = find_section();
+  fill_as_new(shared.begin, shared.bytes);
+}
+
+// Stores that AddressSanitizer does not look at: the section also holds its red zones.
+__attribute__((no_sanitize("address"))) void fill_as_new(volatile unsigned char* begin, size_t bytes) {
   size_t i = 0;
-  for (; i + 8 <= shared.bytes; i += 8)
-    *reinterpret_cast<volatile uint64_t*>(shared.begin + i) = ~uint64_t{0};
-  for (; i < shared.bytes; ++i) shared.begin[i] = 0xff;
+  for (; i + 8 <= bytes; i += 8) *reinterpret_cast<volatile uint64_t*>(begin + i) = ~uint64_t{0};
+  for (; i < bytes; ++i) begin[i] = 0xff;
+  forget(const_cast<unsigned char*>(begin), bytes);
 }
 
 }  // namespace partialfc::simt

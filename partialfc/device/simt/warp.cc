@@ -40,7 +40,7 @@ constexpr auto kLarger = [](auto a, auto b) { return std::max(a, b); };
 
 }  // namespace
 
-const Collective kSyncwarp{"__syncwarp", [](Warp&, unsigned) {}}, kBallot{"__ballot_sync", ballot},
+const Collective kSyncwarp{"__syncwarp", [](Warp&, unsigned) {}, true}, kBallot{"__ballot_sync", ballot},
     kShuffle{"__shfl_sync", shuffle}, kAddInt{"__reduce_add_sync", reduce<int, kPlus>},
     kAddUnsigned{"__reduce_add_sync", reduce<unsigned, kPlus>},
     kMinInt{"__reduce_min_sync", reduce<int, kSmaller>},
@@ -76,7 +76,7 @@ void* Warp::join(const Collective& collective, unsigned mask, unsigned lane, con
   group.arrived |= 1u << lane;
   open_ |= 1u << place;
   changed_ |= 1u << place;
-  return &group.order[group.generation % 2];
+  return collective.orders ? &group.order[group.generation % 2] : nullptr;
 }
 
 unsigned Warp::finished() {
