@@ -4,6 +4,7 @@
 #include "partialfc/base/random.h"
 #include "partialfc/device/block.h"
 #include "partialfc/kernels/device_rows.h"
+#include "partialfc/kernels/device_step_number.h"
 #include "partialfc/kernels/stochastic_rounding.h"
 
 namespace partialfc {
@@ -50,12 +51,12 @@ __global__ void gather(DeviceRecords<const T> records, const int32_t* slots, int
   squares = warp_sum(squares);
   if (lane != 0) return;
   inverse_norms[j] = 1 / fmaxf(sqrtf(squares), kNormEpsilon);
-  if (!std::isfinite(squares)) *not_finite = 1;
+  if (!std::isfinite(squares)) atomicExch(not_finite, 1);
 }
 
 struct StepArguments {
-  RowStep step;
-  float learning_rate, m_correction, v_correction;
+  NumberStep step;
+  float gradient_scale;
   const int32_t *slots, *places;
   int64_t rows;
   const float* inverse_norms;
@@ -116,23 +117,6 @@ __device__ void store(const float (&values)[kSize], T* record, int64_t place, ui
   }
 }
 
-// One number's step. gradient: ∂ŵ/‖w‖; along: the share of w in it, which ∂w has not.
-template <bool kAdamW>
-__device__ void step_number(const StepArguments& a, float gradient, float along, float& w, float& m,
-                            float& v) {
-  const OptimizerOptions& o = a.step.optimizer;
-  const float g = a.step.gradient_scale * (gradient - along * w);
-  if constexpr (kAdamW) {
-    m = o.beta1 * m + (1 - o.beta1) * g;
-    v = o.beta2 * v + (1 - o.beta2) * g * g;
-    const float direction = m * a.m_correction / (sqrtf(v * a.v_correction) + o.epsilon);
-    w -= a.learning_rate * (direction + o.weight_decay * w);
-  } else {
-    m = o.momentum * m + (g + o.weight_decay * w);
-    w -= a.learning_rate * m;
-  }
-}
-
 // kVectors > 0: a lane keeps its part of a row in registers, kVectors · kSize numbers; 0: rows of any length are read twice.
 template <class T, int kSize, int kVectors, bool kAdamW>
 __global__ void step(DeviceRecords<T> records, StepArguments a) {
@@ -177,7 +161,10 @@ __global__ void step(DeviceRecords<T> records, StepArguments a) {
     float m[kSize], v[kSize];
     load<T, kSize>(record + dim + d, m);
     if constexpr (kAdamW) load<T, kSize>(record + 2 * dim + d, v);
-    for (int e = 0; e < kSize; ++e) step_number<kAdamW>(a, gradient[part][e], along, w[part][e], m[e], v[e]);
+    // gradient: ∂ŵ/‖w‖; along: the share of w in it, which ∂w has not.
+    for (int e = 0; e < kSize; ++e)
+      step_number<kAdamW>(a.step, a.gradient_scale * (gradient[part][e] - along * w[part][e]), w[part][e],
+                          m[e], v[e]);
     store<T, kSize>(w[part], record, d, key);
     store<T, kSize>(m, record, dim + d, key);
     if constexpr (kAdamW) store<T, kSize>(v, record, 2 * dim + d, key);
@@ -304,11 +291,12 @@ void step_rows(const RowStep& row_step, DeviceRecords<T> records, DeviceSpan<con
   const OptimizerOptions& o = row_step.optimizer;
   const auto t = static_cast<double>(row_step.t);
   StepArguments arguments = arguments_of(slots, inverse_norms, gradients, targets);
-  arguments.step = row_step;
+  arguments.step = {.optimizer = o,
+                    .learning_rate = static_cast<float>(row_step.learning_rate),
+                    .m_correction = static_cast<float>(1 / (1 - std::pow(double{o.beta1}, t))),
+                    .v_correction = static_cast<float>(1 / (1 - std::pow(double{o.beta2}, t)))};
+  arguments.gradient_scale = row_step.gradient_scale;
   arguments.places = places.address;
-  arguments.learning_rate = static_cast<float>(row_step.learning_rate);
-  arguments.m_correction = static_cast<float>(1 / (1 - std::pow(double{o.beta1}, t)));
-  arguments.v_correction = static_cast<float>(1 / (1 - std::pow(double{o.beta2}, t)));
   arguments.rounding_key = rounding_key;
   arguments.first_position = first_position;
   arguments.changed = changed.address;
