@@ -3,10 +3,12 @@
 # not know any more: nothing of which a program needs that links it.
 #
 # Sets what libtorch's own package sets, TORCH_FOUND, TORCH_LIBRARIES, TORCH_INCLUDE_DIRS, Torch_VERSION and Torch_DIR (the folder
-# of TorchConfig.cmake, which may also be given); and TORCH_BRINGS_ITS_OWN, if OpenMP, oneDNN and BLAS are a part of it.
+# of TorchConfig.cmake, which may also be given); TORCH_BRINGS_ITS_OWN, if OpenMP, oneDNN and BLAS are a part of it; and
+# TORCH_HAS_CUDA, if its headers and libraries are those of a build with CUDA.
 
 find_library(TORCH_CPU_LIBRARY torch_cpu HINTS ${Torch_DIR}/../../../lib NO_CACHE)
 set(TORCH_BRINGS_ITS_OWN OFF)
+set(TORCH_HAS_CUDA OFF)
 if(TORCH_CPU_LIBRARY)
   cmake_path(GET TORCH_CPU_LIBRARY PARENT_PATH folder)
   cmake_path(GET folder PARENT_PATH prefix)
@@ -39,6 +41,9 @@ set(TORCH_LIBRARIES -Wl,--push-state,--no-as-needed)
 foreach(library torch torch_cpu torch_cuda c10 c10_cuda)
   if(EXISTS ${prefix}/lib/lib${library}.so)
     list(APPEND TORCH_LIBRARIES ${prefix}/lib/lib${library}.so)
+    if(library STREQUAL c10_cuda)
+      set(TORCH_HAS_CUDA ON)
+    endif()
   endif()
 endforeach()
 list(APPEND TORCH_LIBRARIES -Wl,--pop-state)

@@ -27,17 +27,29 @@ double sum_of_squares(std::span<const float> values) {
   return std::accumulate(sums.begin(), sums.end(), 0.0);
 }
 
+std::span<float> host_span(const torch::Tensor& flat) {
+  return {flat.data_ptr<float>(), static_cast<size_t>(flat.numel())};
+}
+
+DeviceSpan<float> device_span(const torch::Tensor& flat) { return {flat.data_ptr<float>(), flat.numel()}; }
+
 }  // namespace
 
 BackboneOptimizer::BackboneOptimizer(Network& network, const OptimizerOptions& options, double clip_norm,
-                                     ThreadTeam& team)
+                                     ThreadTeam& team, Stream* compute)
     : network_(network), options_(options), clip_norm_(clip_norm), team_(team) {
   options_.validate();
-  for (int k = 0; k < options_.states(); ++k) states_.emplace_back(network.flat_weights().size(), 0.0f);
+  for (int k = 0; k < options_.states(); ++k) states_.push_back(torch::zeros_like(network.weights()));
+  if (compute != nullptr) on_device_.emplace(options, clip_norm, *compute);
 }
 
-double BackboneOptimizer::gradient_norm() const {
-  const auto gradients = network_.flat_gradients();
+void BackboneOptimizer::set_updates(int64_t updates) {
+  updates_ = updates;
+  if (on_device_) on_device_->set_updates(updates);
+}
+
+double BackboneOptimizer::norm_of_gradient() const {
+  const auto gradients = host_span(network_.gradients());
   const int64_t chunks = (std::ssize(gradients) + kChunk - 1) / kChunk;
   std::vector<double> sums(chunks);
   team_.for_each_part(0, chunks, [&](int, int64_t begin, int64_t end) {
@@ -48,21 +60,30 @@ double BackboneOptimizer::gradient_norm() const {
   return std::sqrt(std::accumulate(sums.begin(), sums.end(), 0.0));
 }
 
-double BackboneOptimizer::step(double learning_rate) {
+void BackboneOptimizer::step(double learning_rate) {
   const TraceSpan span("backbone.step");
-  const double norm = gradient_norm();
-  if (!std::isfinite(norm)) return norm;
+  if (on_device_) {
+    on_device_->step(learning_rate, device_span(network_.gradients()), device_span(network_.weights()),
+                     device_span(states_[0]),
+                     states_.size() > 1 ? device_span(states_[1]) : DeviceSpan<float>());
+  } else {
+    step_on_host(learning_rate);
+  }
+}
+
+void BackboneOptimizer::step_on_host(double learning_rate) {
+  norm_ = norm_of_gradient();
+  if (!std::isfinite(norm_)) return;
   ++updates_;
-  const auto gradients = network_.flat_gradients();
-  const auto weights = network_.flat_weights();
-  const bool clips = clip_norm_ > 0 && norm > clip_norm_;
+  const auto gradients = host_span(network_.gradients()), weights = host_span(network_.weights());
+  const bool clips = clip_norm_ > 0 && norm_ > clip_norm_;
   team_.for_each_part(0, std::ssize(weights), [&](int, int64_t begin, int64_t end) {
     float* g = &gradients[begin];
-    if (clips) scale(static_cast<float>(clip_norm_ / norm), g, g, end - begin);
-    float* v = states_.size() > 1 ? &states_[1][begin] : nullptr;
-    optimizer_step(options_, learning_rate, updates_, g, &weights[begin], &states_[0][begin], v, end - begin);
+    if (clips) scale(static_cast<float>(clip_norm_ / norm_), g, g, end - begin);
+    float* v = states_.size() > 1 ? &host_span(states_[1])[begin] : nullptr;
+    optimizer_step(options_, learning_rate, updates_, g, &weights[begin], &host_span(states_[0])[begin], v,
+                   end - begin);
   });
-  return norm;
 }
 
 }  // namespace partialfc

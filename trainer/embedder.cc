@@ -8,6 +8,7 @@
 #include "partialfc/data/image_ops.h"
 #include "partialfc/data/image_source.h"
 #include "partialfc/data/resize.h"
+#include "trainer/compute_device.h"
 #include "trainer/network.h"
 
 namespace partialfc {
@@ -51,9 +52,9 @@ void embed_images(Network& network, const EmbedOptions& options, ThreadTeam& tea
         }
       }
     });
-    torch::Tensor embedded = network.forward(pixels, {});
+    torch::Tensor embedded = network.forward(on_device(pixels, network.options().device), {});
     if (options.mirror) embedded = embedded.narrow(0, 0, count) + embedded.narrow(0, count, count);
-    embedded = embedded.contiguous();
+    embedded = embedded.cpu().contiguous();
     std::copy_n(embedded.data_ptr<float>(), count * embeddings.cols, embeddings[done]);
   }
 }

@@ -5,11 +5,11 @@
 #include <torch/csrc/autograd/variable.h>
 
 #include "partialfc/base/error.h"
-#include "partialfc/base/trace.h"
 
 namespace partialfc {
 
-GradientReducer::GradientReducer(Network& network, Communicator& comm) : network_(network), comm_(comm) {
+GradientReducer::GradientReducer(Network& network, TensorChannel& channel)
+    : network_(network), channel_(channel) {
   std::vector<int> bucket_of;
   for (const Network::Parameter* parameter : network.trainable()) {
     if (buckets_.empty() || parameter->offset - buckets_.back().begin >= kBucketElements)
@@ -18,7 +18,7 @@ GradientReducer::GradientReducer(Network& network, Communicator& comm) : network
     ++buckets_.back().parameters;
     bucket_of.push_back(static_cast<int>(buckets_.size()) - 1);
   }
-  if (comm.size() == 1) return;
+  if (channel.size() == 1) return;
   for (size_t i = 0; i < network.trainable().size(); ++i) {
     // A parameter's AccumulateGrad node runs once its gradient of this backward pass is complete.
     auto node = torch::autograd::impl::grad_accumulator(network.trainable()[i]->tensor);
@@ -49,20 +49,17 @@ void GradientReducer::on_gradient(int bucket) {
 
 void GradientReducer::send_complete_buckets() {
   for (; next_ < buckets_.size() && buckets_[next_].missing <= 0; ++next_) {
-    Bucket& bucket = buckets_[next_];
-    bucket.request =
-        comm_.all_reduce(network_.flat_gradients().subspan(bucket.begin, bucket.end - bucket.begin));
+    const Bucket& bucket = buckets_[next_];
+    channel_.begin_sum(network_.gradients().narrow(0, bucket.begin, bucket.end - bucket.begin));
   }
 }
 
 void GradientReducer::finish() {
   PFC_CHECK(armed_, "finish() without arm()");
-  const TraceSpan span("gradients.wait");
   armed_ = false;
-  if (comm_.size() == 1) return;
+  if (channel_.size() == 1) return;
   for (Bucket& bucket : buckets_) bucket.missing = 0;
   send_complete_buckets();
-  for (Bucket& bucket : buckets_) bucket.request.wait();
 }
 
 }  // namespace partialfc

@@ -11,9 +11,9 @@
 #include <utility>
 #include <vector>
 
-#include "partialfc/comm/communicator.h"
 #include "trainer/gradient_bucket.h"
 #include "trainer/network.h"
+#include "trainer/tensor_channel.h"
 #include "trainer/torch_compat.h"
 
 namespace partialfc {
@@ -22,28 +22,27 @@ class GradientReducer {
  public:
   static constexpr int64_t kBucketElements = kGradientBucketElements;
 
-  // `comm` is a channel of its own. Both outlive the reducer.
-  GradientReducer(Network& network, Communicator& comm);
+  // Both outlive the reducer.
+  GradientReducer(Network& network, TensorChannel& channel);
   ~GradientReducer();
 
   // Before the backward pass whose gradients complete the step's sum (the last micro-batch).
   void arm();
-  // After it: waits until the flat gradient holds the sum over the ranks. Parameters that backward did not reach count
-  // as reached.
+  // After it: what was not sent off yet. Parameters that backward did not reach count as reached. The flat gradient holds the sum
+  // over the ranks once the channel is finished.
   void finish();
 
  private:
   struct Bucket {
     int64_t begin = 0, end = 0;  // in the flat gradient
     int missing = 0, parameters = 0;
-    Request request;
   };
 
   void on_gradient(int bucket);
   void send_complete_buckets();
 
   Network& network_;
-  Communicator& comm_;
+  TensorChannel& channel_;
   std::vector<Bucket> buckets_;
   size_t next_ = 0;  // first bucket not sent: all ranks send in the same order
   bool armed_ = false;

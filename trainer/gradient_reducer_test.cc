@@ -26,10 +26,10 @@ class Step {
  public:
   Step(const BackboneOptions& options, Communicator& world)
       : head_channel_(world.open_channel("head")),
-        gradient_channel_(world.open_channel("gradients")),
+        gradient_channel_(world, "gradients", nullptr),
         rows_(part_of(kBatch, world.size(), world.rank())),
         network_(make_backbone(options), {.seed = 5}),
-        reducer_(network_, *gradient_channel_),
+        reducer_(network_, gradient_channel_),
         head_({.num_classes = kClasses,
                .dim = options.embedding,
                .max_batch = (kBatch + world.size() - 1) / world.size(),
@@ -46,7 +46,13 @@ class Step {
   }
 
   Network& network() { return network_; }
-  GradientReducer& reducer() { return reducer_; }
+  void arm() { reducer_.arm(); }
+  void finish() {
+    reducer_.finish();
+    gradient_channel_.finish();
+  }
+  std::span<float> flat_gradients() { return flat(network_.gradients()); }
+  std::span<float> flat_weights() { return flat(network_.weights()); }
 
   // BatchNorm keeps its running statistics: rows do not see each other.
   double forward() {
@@ -61,16 +67,21 @@ class Step {
   std::vector<float> gradient() {
     forward();
     network_.zero_gradients();
-    reducer_.arm();
+    arm();
     backward();
-    reducer_.finish();
-    const auto flat = network_.flat_gradients();
-    return {flat.begin(), flat.end()};
+    finish();
+    const auto gradients = flat_gradients();
+    return {gradients.begin(), gradients.end()};
   }
 
  private:
+  static std::span<float> flat(const torch::Tensor& buffer) {
+    return {buffer.data_ptr<float>(), static_cast<size_t>(buffer.numel())};
+  }
+
   ThreadTeam team_{1};
-  std::unique_ptr<Communicator> head_channel_, gradient_channel_;
+  std::unique_ptr<Communicator> head_channel_;
+  TensorChannel gradient_channel_;
   const Range rows_;
   Network network_;
   GradientReducer reducer_;
@@ -126,7 +137,7 @@ TEST(SharedGradient, IsTheNumericalDerivativeOfTheLoss) {
     for (const Network::Parameter* parameter : step.network().trainable())
       if (parameter->spec.name.find("prelu") != std::string::npos) parameter->tensor.detach().fill_(1);
     const std::vector<float> gradient = step.gradient();
-    const auto weights = step.network().flat_weights();
+    const auto weights = step.flat_weights();
     const auto derivative = [&](int64_t i, float by) {
       const float before = weights[i];
       weights[i] = before + by;
@@ -150,7 +161,7 @@ TEST(SharedGradient, ARankWithoutBackwardTakesPart) {
   std::vector<float> expected;  // rank 0's own
   run_ranks(2, [&](Communicator& world) {
     Step step(backbone(4, 6), world);
-    const auto flat = step.network().flat_gradients();
+    const auto flat = step.flat_gradients();
     step.forward();
     step.network().zero_gradients();
     if (world.rank() == 0) {
@@ -159,9 +170,9 @@ TEST(SharedGradient, ARankWithoutBackwardTakesPart) {
       step.network().zero_gradients();
     }
     step.forward();
-    step.reducer().arm();
+    step.arm();
     if (world.rank() == 0) step.backward();
-    step.reducer().finish();
+    step.finish();
     sums[world.rank()].assign(flat.begin(), flat.end());
   });
   EXPECT_GT(norm(expected), 0);
@@ -176,10 +187,10 @@ TEST(SharedGradient, BackwardBeforeArmIsSummedWithTheLastMicroBatch) {
     step.network().zero_gradients();
     step.backward();
     step.forward();
-    step.reducer().arm();
+    step.arm();
     step.backward();
-    step.reducer().finish();
-    const auto flat = step.network().flat_gradients();
+    step.finish();
+    const auto flat = step.flat_gradients();
     for (size_t i = 0; i < expected.size(); ++i)
       ASSERT_NEAR(flat[i], 2 * expected[i], 1e-5 * (1 + std::abs(expected[i])));
   });

@@ -70,33 +70,51 @@ void Network::fuse_batch_norms() {
 }
 
 void Network::place_in_flat_buffers() {
-  int64_t total = 0;
+  int64_t trained = 0, statistics = 0, counts = 0;
+  const auto place = [](Parameter& parameter, int64_t& total, int64_t alignment) {
+    int64_t elements = 1;
+    for (const int64_t extent : parameter.spec.shape) elements *= extent;
+    parameter.offset = total;
+    parameter.padded = (elements + alignment - 1) / alignment * alignment;
+    total += parameter.padded;
+  };
   for (auto parameter = parameters_.rbegin(); parameter != parameters_.rend(); ++parameter) {
     if (!parameter->spec.trainable) continue;
-    int64_t elements = 1;
-    for (const int64_t extent : parameter->spec.shape) elements *= extent;
-    parameter->offset = total;
-    parameter->padded = (elements + kAlignment - 1) / kAlignment * kAlignment;
-    total += parameter->padded;
+    place(*parameter, trained, kAlignment);
     trainable_.push_back(&*parameter);
   }
-  weights_ = torch::zeros({total}, torch::kFloat32);
-  gradients_ = torch::zeros({total}, torch::kFloat32);
+  for (Parameter& parameter : parameters_)
+    if (parameter.spec.is_buffer) place(parameter, parameter.spec.is_integer ? counts : statistics, 1);
+  const auto floats = torch::TensorOptions(torch::kFloat32).device(options_.device);
+  weights_ = torch::zeros({trained}, floats);
+  gradients_ = torch::zeros({trained}, floats);
+  statistics_ = torch::zeros({statistics}, floats);
+  counts_ = torch::zeros({counts}, floats.dtype(torch::kInt64));
   for (Parameter& parameter : parameters_) {
-    const auto& shape = parameter.spec.shape;
-    if (parameter.offset < 0) {
-      parameter.tensor = torch::zeros(shape, parameter.spec.is_integer ? torch::kInt64 : torch::kFloat32);
+    const TensorSpec& spec = parameter.spec;
+    const auto view = [&, strides = strides_of(spec)](const torch::Tensor& flat) {
+      return torch::as_strided(flat, spec.shape, strides, parameter.offset);
+    };
+    if (!spec.trainable) {
+      parameter.tensor = !spec.is_buffer   ? torch::zeros(spec.shape, floats)
+                         : spec.is_integer ? view(counts_)
+                                           : view(statistics_);
       continue;
     }
-    // Weights of convolutions lie (out, kH, kW, in) in memory with channels_last, as the kernels want them.
-    std::vector<int64_t> strides(shape.size(), 1);
-    for (int d = static_cast<int>(shape.size()) - 2; d >= 0; --d) strides[d] = strides[d + 1] * shape[d + 1];
-    if (shape.size() == 4 && options_.channels_last)
-      strides = {shape[1] * shape[2] * shape[3], 1, shape[3] * shape[1], shape[1]};
-    parameter.tensor = torch::as_strided(weights_, shape, strides, parameter.offset);
+    parameter.tensor = view(weights_);
     parameter.tensor.set_requires_grad(true);
-    parameter.tensor.mutable_grad() = torch::as_strided(gradients_, shape, strides, parameter.offset);
+    parameter.tensor.mutable_grad() = view(gradients_);
   }
+}
+
+// Weights of convolutions lie (out, kH, kW, in) in memory with channels_last, as the kernels want them.
+std::vector<int64_t> Network::strides_of(const TensorSpec& spec) const {
+  const auto& shape = spec.shape;
+  if (shape.size() == 4 && options_.channels_last)
+    return {shape[1] * shape[2] * shape[3], 1, shape[3] * shape[1], shape[1]};
+  std::vector<int64_t> strides(shape.size(), 1);
+  for (int d = static_cast<int>(shape.size()) - 2; d >= 0; --d) strides[d] = strides[d + 1] * shape[d + 1];
+  return strides;
 }
 
 // First values are drawn in the order of the shape, whatever the memory layout, from (seed, name).
@@ -130,17 +148,9 @@ void Network::initialize(Parameter& parameter) const {
   }
 }
 
-std::vector<torch::Tensor> Network::copy_buffers() const {
-  std::vector<torch::Tensor> values;
-  for (const Parameter& parameter : parameters_)
-    if (parameter.spec.is_buffer) values.push_back(parameter.tensor.clone());
-  return values;
-}
-
-void Network::restore_buffers(const std::vector<torch::Tensor>& values) {
-  auto value = values.begin();
-  for (Parameter& parameter : parameters_)
-    if (parameter.spec.is_buffer) parameter.tensor.copy_(*value++);
+void Network::restore_buffers(const Buffers& values) {
+  statistics_.copy_(values.statistics);
+  counts_.copy_(values.counts);
 }
 
 torch::Tensor Network::forward(const torch::Tensor& pixels, const Pass& pass) {
@@ -148,6 +158,7 @@ torch::Tensor Network::forward(const torch::Tensor& pixels, const Pass& pass) {
   PFC_CHECK(pixels.dim() == 4 && pixels.size(1) == expected.height && pixels.size(2) == expected.width &&
             pixels.size(3) == expected.channels);
   std::vector<torch::Tensor> values(operations_.size());
+  if (pass.training && pass.update_statistics) counts_.add_(1);
   values[0] = to_input(pixels);
   for (size_t i = 1; i < operations_.size(); ++i) {
     if (operations_[i].runs_elsewhere) continue;
@@ -204,10 +215,6 @@ torch::Tensor Network::batch_norm(const BoundOperation& bound, const torch::Tens
                                   const torch::Tensor& slope, const torch::Tensor& residual,
                                   const Pass& pass) {
   const bool update = pass.training && pass.update_statistics;
-  if (update) {
-    torch::NoGradGuard no_grad;
-    tensor(bound, 4).add_(1);
-  }
   const BatchNormTensors tensors{.weight = tensor(bound, 0),
                                  .bias = tensor(bound, 1),
                                  .running_mean = tensor(bound, 2),
@@ -220,8 +227,10 @@ torch::Tensor Network::batch_norm(const BoundOperation& bound, const torch::Tens
                                 : plain_batch_norm(x, tensors, options);
 }
 
+// Drawn on the host, whatever the device: the same mask everywhere.
 torch::Tensor Network::dropout(const torch::Tensor& x, double rate, const Pass& pass) const {
-  torch::Tensor mask = torch::empty({x.size(0), x.numel() / x.size(0)}, torch::kFloat32);
+  torch::Tensor mask = torch::empty({x.size(0), x.numel() / x.size(0)},
+                                    torch::TensorOptions(torch::kFloat32).pinned_memory(x.is_cuda()));
   const float kept = static_cast<float>(1 / (1 - rate));
   for (int64_t row = 0; row < mask.size(0); ++row) {
     RandomStream random(options_.seed, Purpose::kDropout, static_cast<uint64_t>(pass.step),
@@ -230,7 +239,7 @@ torch::Tensor Network::dropout(const torch::Tensor& x, double rate, const Pass& 
     float* out = mask.data_ptr<float>() + row * mask.size(1);
     for (int64_t i = 0; i < mask.size(1); ++i) out[i] = random.next_u32() < threshold ? 0.0f : kept;
   }
-  return x * mask.view(x.sizes()).to(x.scalar_type());
+  return x * mask.view(x.sizes()).to(x.device(), x.scalar_type(), /*non_blocking=*/true);
 }
 
 }  // namespace partialfc

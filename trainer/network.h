@@ -2,14 +2,13 @@
 //
 // All trainable parameters lie in one flat float32 buffer, their gradients in another, both in the order in which
 // backward finishes them (last layers first): so that gradients are summed over the ranks, clipped and stepped as plain
-// arrays. Precision bf16 casts activations and weights of convolutions and linear layers to bfloat16; parameters,
-// statistics and the embedding stay float32.
+// arrays. So do BatchNorm's running statistics, which the ranks average. Precision bf16 casts activations and weights of
+// convolutions and linear layers to bfloat16; parameters, statistics and the embedding stay float32.
 #pragma once
 
 #include <torch/types.h>
 
 #include <cstdint>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -22,6 +21,7 @@ struct NetworkOptions {
   Precision precision = Precision::kFloat32;
   bool channels_last = true;
   uint64_t seed = 0;  // of the parameters' first values
+  torch::Device device = torch::kCPU;
 };
 
 class Network {
@@ -29,8 +29,8 @@ class Network {
   struct Parameter {
     TensorSpec spec;
     torch::Tensor tensor;
-    int64_t offset = -1;  // in the flat buffers; −1 for what is not trained
-    int64_t padded = 0;   // elements taken there, a multiple of 16
+    int64_t offset = -1;  // in its flat buffer: of weights and gradients, statistics or counts; −1: in none
+    int64_t padded = 0;   // elements taken there; of what is trained a multiple of 16
   };
 
   Network(Graph graph, const NetworkOptions& options);
@@ -41,13 +41,19 @@ class Network {
   const std::vector<Parameter>& parameters() const { return parameters_; }
   // Trained parameters in the order of the flat buffers.
   const std::vector<const Parameter*>& trainable() const { return trainable_; }
-  std::span<float> flat_weights() { return flat(weights_); }
-  std::span<float> flat_gradients() { return flat(gradients_); }
+  const torch::Tensor& weights() const { return weights_; }        // (n) float32, with padding
+  const torch::Tensor& gradients() const { return gradients_; }    // of the same places
+  const torch::Tensor& statistics() const { return statistics_; }  // running means and variances, float32
   void zero_gradients() { gradients_.zero_(); }
 
-  // The buffers' values (BatchNorm's running statistics), and back.
-  std::vector<torch::Tensor> copy_buffers() const;
-  void restore_buffers(const std::vector<torch::Tensor>& values);
+  // The buffers' values (running statistics, and how many batches they have seen), and back.
+  struct Buffers {
+    torch::Tensor statistics, counts;
+  };
+  Buffers copy_buffers() const { return {statistics_.clone(), counts_.clone()}; }
+  void restore_buffers(const Buffers& values);
+  // Of the sum over so many ranks their mean.
+  void average_statistics(int ranks) { statistics_.div_(ranks); }
 
   // How a forward pass treats BatchNorm and dropout.
   struct Pass {
@@ -56,7 +62,8 @@ class Network {
     int64_t step = 0;               // dropout's mask is a function of (seed, step, row of the global batch)
     int64_t first_row = 0;          // row of the global batch that pixels[0] is
   };
-  // pixels: uint8 (n, H, W, C) → embeddings float32 (n, D). Keeps what backward needs while gradients are enabled.
+  // pixels: uint8 (n, H, W, C) → embeddings float32 (n, D), on the network's device. Keeps what backward needs while
+  // gradients are enabled.
   torch::Tensor forward(const torch::Tensor& pixels, const Pass& pass);
 
  private:
@@ -69,11 +76,9 @@ class Network {
     int last_use = 0;             // index of the last operation that reads the output
   };
 
-  std::span<float> flat(const torch::Tensor& buffer) const {
-    return {buffer.data_ptr<float>(), static_cast<size_t>(buffer.numel())};
-  }
   void fuse_batch_norms();
   void place_in_flat_buffers();
+  std::vector<int64_t> strides_of(const TensorSpec& spec) const;
   void initialize(Parameter& parameter) const;
   torch::Tensor to_input(const torch::Tensor& pixels) const;
   torch::Tensor run(const BoundOperation& bound, const std::vector<torch::Tensor>& values, const Pass& pass);
@@ -90,7 +95,8 @@ class Network {
   std::vector<Parameter> parameters_;
   std::vector<const Parameter*> trainable_;
   std::vector<BoundOperation> operations_;
-  torch::Tensor weights_, gradients_;  // flat, float32
+  torch::Tensor weights_, gradients_, statistics_;  // flat, float32
+  torch::Tensor counts_;                            // int64
 };
 
 }  // namespace partialfc

@@ -66,12 +66,13 @@ TEST(Network, TrainedParametersLieInTheFlatBuffersLastLayersFirst) {
   for (const Network::Parameter* parameter : network.trainable()) {
     EXPECT_EQ(parameter->offset, next);
     EXPECT_GE(parameter->padded, parameter->tensor.numel());
-    EXPECT_EQ(parameter->tensor.data_ptr<float>(), &network.flat_weights()[parameter->offset]);
-    EXPECT_EQ(parameter->tensor.grad().data_ptr<float>(), &network.flat_gradients()[parameter->offset]);
+    EXPECT_EQ(parameter->tensor.data_ptr<float>(), network.weights().data_ptr<float>() + parameter->offset);
+    EXPECT_EQ(parameter->tensor.grad().data_ptr<float>(),
+              network.gradients().data_ptr<float>() + parameter->offset);
     next += parameter->padded;
     numbers += parameter->tensor.numel();
   }
-  EXPECT_EQ(next, std::ssize(network.flat_weights()));
+  EXPECT_EQ(next, network.weights().numel());
   EXPECT_EQ(numbers, network.graph().parameter_count());
 }
 

@@ -11,10 +11,10 @@
 #include "partialfc/base/trace.h"
 #include "partialfc/data/loader.h"
 #include "partialfc/data/synthetic_stream.h"
+#include "partialfc/device/runtime.h"
 #include "partialfc/plan/memory_model.h"
 #include "trainer/cpu_features.h"
 #include "trainer/data_cache.h"
-#include "trainer/device_of_rank.h"
 #include "trainer/load_model.h"
 #include "trainer/recipe_shape.h"
 
@@ -45,8 +45,8 @@ Trainer::Trainer(const Recipe& recipe, Communicator& world, const TrainOptions& 
       options_(options),
       world_(world),
       world_batch_(batch_in_world(recipe, world.size())),
-      device_(device_of_rank(recipe.train.device, world)),
-      gradient_channel_(world.open_channel("gradients")),
+      device_(recipe.train.device, world),
+      gradient_channel_(world, "gradients", device_.backbone_stream()),
       team_(options.threads) {
   torch::set_num_threads(options.threads);
   name_trace_thread(world.rank(), "trainer");
@@ -57,17 +57,18 @@ Trainer::Trainer(const Recipe& recipe, Communicator& world, const TrainOptions& 
   open_data();
   // A rank that found its share of a pack wrong has thrown: nothing is made then.
   require_same_data(what_was_found(), world);
-  const Machine memory =
-      memory_of_rank(world.ranks_on_host(), world.ranks_on_host());  // before any takes more
+  const Machine memory = available_memory();  // before any rank takes more
   if (is_first()) prepare_run_folder(options.output, options.start);
   require_shared_folder(options.output, world);
   network_ = std::make_unique<Network>(make_backbone(recipe.backbone_options()),
                                        NetworkOptions{.precision = precision_of(recipe.train.precision),
                                                       .channels_last = recipe.train.channels_last,
-                                                      .seed = static_cast<uint64_t>(recipe.train.seed)});
-  reducer_ = std::make_unique<GradientReducer>(*network_, *gradient_channel_);
-  optimizer_ = std::make_unique<BackboneOptimizer>(*network_, optimizer_options(recipe.optimizer),
-                                                   recipe.optimizer.clip_norm, team_);
+                                                      .seed = static_cast<uint64_t>(recipe.train.seed),
+                                                      .device = device_.backbone()});
+  reducer_ = std::make_unique<GradientReducer>(*network_, gradient_channel_);
+  optimizer_ =
+      std::make_unique<BackboneOptimizer>(*network_, optimizer_options(recipe.optimizer),
+                                          recipe.optimizer.clip_norm, team_, device_.backbone_stream());
   head_ = std::make_unique<HeadOfRank>(
       PartialFCOptions{.num_classes = num_classes_,
                        .dim = recipe.backbone.embedding,
@@ -119,6 +120,14 @@ FoundData Trainer::what_was_found() const {
   for (const Pack& pack : packs_)
     found.packs.push_back({pack.name, fmt::format("{} pairs", pack.pack.same.size())});
   return found;
+}
+
+// Of a GPU, where the backbone is on one.
+Machine Trainer::available_memory() const {
+  Machine memory = memory_of_rank(world_.ranks_on_host(), world_.ranks_on_host());
+  if (device_.has_backbone())
+    memory.memory_bytes = runtime::free_memory(device_.name().ordinal), memory.program_bytes = 0;
+  return memory;
 }
 
 // The forecast of `partialfc plan`, and where the recipe leaves it to memory what plan would choose. The rank with the
@@ -197,6 +206,7 @@ TrainOutcome Trainer::run() {
 void Trainer::verify() {
   if (packs_.empty()) return;
   const TraceSpan span("verification");
+  wait_for_device();
   EmbedOptions options{.batch = recipe_.verification.batch, .mirror = recipe_.verification.mirror};
   // Where memory decides how many images training takes at once, it has room for as many here.
   if (recipe_.train.micro_batches == 0) options.batch = std::min(options.batch, world_batch_.largest_part());

@@ -17,6 +17,7 @@
 #include "partialfc/data/verification_pack.h"
 #include "partialfc/plan/machine.h"
 #include "trainer/backbone_optimizer.h"
+#include "trainer/compute_device.h"
 #include "trainer/embedder.h"
 #include "trainer/gradient_reducer.h"
 #include "trainer/head_of_rank.h"
@@ -25,6 +26,7 @@
 #include "trainer/run_log.h"
 #include "trainer/start_agreement.h"
 #include "trainer/step_meter.h"
+#include "trainer/tensor_channel.h"
 #include "trainer/train.h"
 #include "trainer/world_batch.h"
 
@@ -48,6 +50,7 @@ class Trainer {
 
   void open_data();
   FoundData what_was_found() const;
+  Machine available_memory() const;
   void fit_into_memory(Machine memory);
   int64_t steps_in_all() const;
   void resume();
@@ -55,7 +58,7 @@ class Trainer {
   torch::Tensor embed_batch(const torch::Tensor& pixels);
   void backward(const torch::Tensor& pixels, torch::Tensor embeddings, const torch::Tensor& gradients);
   Network::Pass pass_of_rows(int64_t first_row, bool update_statistics) const;
-  void average_statistics();
+  void wait_for_device();
   void verify();
   void begin_save();
   nlohmann::json recipe_in_manifest() const;
@@ -72,8 +75,8 @@ class Trainer {
   const TrainOptions options_;
   Communicator& world_;
   WorldBatch world_batch_;
-  const DeviceName device_;  // of the class centers
-  std::unique_ptr<Communicator> gradient_channel_;
+  ComputeDevice device_;
+  TensorChannel gradient_channel_;
   ThreadTeam team_;
 
   int64_t dataset_size_ = 0, num_classes_ = 0, total_steps_ = 0;

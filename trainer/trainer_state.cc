@@ -50,10 +50,11 @@ std::string margin_saved_in(const Manifest& manifest) {
 }
 
 // "" on the CPU.
-std::string on_device(const DeviceName& device) {
-  if (!device.is_gpu) return "";
-  return fmt::format(", on {} ({}); the backbone is on the CPU", to_string(device),
-                     runtime::properties(device.ordinal).name);
+std::string where(const ComputeDevice& device) {
+  if (!device.name().is_gpu) return "";
+  return fmt::format(", on {} ({}){}", to_string(device.name()),
+                     runtime::properties(device.name().ordinal).name,
+                     device.has_backbone() ? "" : "; the backbone is on the CPU");
 }
 
 }  // namespace
@@ -71,6 +72,7 @@ nlohmann::json Trainer::recipe_in_manifest() const {
 // the next checkpoint are done. A run that saves at its end alone has no step to be done by: its pieces stay small.
 void Trainer::begin_save() {
   const TraceSpan span("checkpoint.begin");
+  wait_for_device();
   constexpr int64_t kNoHurry = 1 << 20;
   saver_->begin({.step = step_,
                  .samples = samples_,
@@ -136,7 +138,7 @@ void Trainer::tell_what_is_trained() {
                    graph.input().channels, graph.input().height, graph.input().width, graph.embedding(),
                    network_->options().precision == Precision::kBFloat16 ? "bf16" : "fp32"));
   tell(fmt::format("head: {:g} of the classes in a step, margin {}{}", recipe_.head.sample_rate,
-                   describe(resolve_margin(recipe_.margin_options())), on_device(device_)));
+                   describe(resolve_margin(recipe_.margin_options())), where(device_)));
 }
 
 void Trainer::tell_progress(double learning_rate) {
@@ -155,7 +157,7 @@ void Trainer::tell_progress(double learning_rate) {
 }
 
 double Trainer::waited_for_ranks() const {
-  return world_.waited_seconds() + head_->waited_seconds() + gradient_channel_->waited_seconds();
+  return world_.waited_seconds() + head_->waited_seconds() + gradient_channel_.waited_seconds();
 }
 
 void Trainer::tell_rank_balance() {

@@ -21,23 +21,31 @@ void Trainer::train_step() {
                                 saver_->is_written() ? 0.0f : 1.0f};
   Request vote = world_.all_reduce(std::span<float>(votes));
   const Shape shape = network_->graph().input();
-  const torch::Tensor pixels = torch::from_blob(
-      batch_.pixels.data(), {batch_.count, shape.height, shape.width, shape.channels}, torch::kUInt8);
+  const torch::Tensor pixels =
+      on_device(torch::from_blob(batch_.pixels.data(),
+                                 {batch_.count, shape.height, shape.width, shape.channels}, torch::kUInt8),
+                device_.backbone());
   const double rate = learning_rate_at(recipe_.schedule, world_batch_.learning_rate, step_, total_steps_);
 
   // Embedding moves BatchNorm's statistics before the head sees whether the step is finite.
-  const std::vector<torch::Tensor> buffers = network_->copy_buffers();
+  const Network::Buffers buffers = network_->copy_buffers();
   const torch::Tensor embeddings = embed_batch(pixels);
-  torch::Tensor gradients = torch::empty({batch_.count, head_->layer().options().dim}, torch::kFloat32);
+  torch::Tensor gradients = torch::empty_like(embeddings, torch::kFloat32);
+  gradient_channel_.wait_for_ranks();  // of the step before: on a GPU its sums are still under way
   const StepResult head_step = head_->forward(step_, embeddings, batch_.labels, gradients);
   double gradient_norm = 0;
   if (head_step.finite) {
     Request head_update = head_->layer().begin_update(rate);
     backward(pixels, embeddings, gradients);
     reducer_->finish();
-    average_statistics();
+    // Each rank's BatchNorm saw its own rows: after a step all have the mean over the ranks. In every step, as the mean of
+    // means is not to the bit the mean of all: a run that is saved and resumed after any step is to find the same numbers.
+    if (world_.size() > 1) gradient_channel_.begin_sum(network_->statistics());
+    gradient_channel_.finish();
+    if (world_.size() > 1) network_->average_statistics(world_.size());
     head_update.wait();
-    gradient_norm = optimizer_->step(rate);
+    optimizer_->step(rate);
+    gradient_norm = optimizer_->gradient_norm();
   } else {
     network_->restore_buffers(buffers);
   }
@@ -93,20 +101,12 @@ void Trainer::backward(const torch::Tensor& pixels, torch::Tensor embeddings,
   }
 }
 
-// Each rank's BatchNorm saw its own rows: after a step all have the mean over the ranks. In every step, as the mean of
-// means is not to the bit the mean of all: a run that is saved and resumed after any step is to find the same numbers.
-void Trainer::average_statistics() {
-  if (world_.size() == 1) return;
-  std::vector<std::span<float>> statistics;
-  for (const Network::Parameter& parameter : network_->parameters())
-    if (parameter.spec.is_buffer && !parameter.spec.is_integer)
-      statistics.emplace_back(parameter.tensor.data_ptr<float>(), parameter.tensor.numel());
-  std::vector<float> all;
-  for (const auto& values : statistics) all.insert(all.end(), values.begin(), values.end());
-  world_.all_reduce(std::span(all)).wait();
-  const float* sum = all.data();
-  for (const auto& values : statistics)
-    for (float& value : values) value = *sum++ / static_cast<float>(world_.size());
+// Before what the device holds is read, or another run's. The ranks first: the stream knows nothing of them.
+void Trainer::wait_for_device() {
+  if (!device_.has_backbone()) return;
+  gradient_channel_.wait_for_ranks();
+  head_->layer().wait_for_messages();
+  device_.stream()->synchronize();
 }
 
 }  // namespace partialfc

@@ -32,7 +32,7 @@ void write_tensors(const std::filesystem::path& path, const NamedTensors& tensor
     infos.push_back({.name = name, .type = type_of(tensor), .shape = tensor.sizes().vec()});
   SafetensorsWriter writer(path, infos, metadata);
   for (const TensorInfo& info : writer.tensors())
-    writer.append(info.name, bytes_of(by_name.at(info.name).detach().contiguous()));
+    writer.append(info.name, bytes_of(by_name.at(info.name).detach().cpu().contiguous()));
   writer.close();
 }
 
@@ -43,8 +43,7 @@ void read_into(const SafetensorsFile& file, const std::string& name, torch::Tens
          name_of(info.type), fmt::join(info.shape, ", "), name_of(type_of(target)),
          fmt::join(target.sizes().vec(), ", "));
   torch::NoGradGuard no_grad;
-  torch::Tensor values =
-      torch::empty(target.sizes(), target.options().memory_format(torch::MemoryFormat::Contiguous));
+  torch::Tensor values = torch::empty(target.sizes(), target.scalar_type());
   file.read(info, 0, {static_cast<std::byte*>(values.data_ptr()), values.nbytes()});
   target.copy_(values);
 }
@@ -63,9 +62,8 @@ void read_tensors(const SafetensorsFile& file, const NamedTensors& targets) {
 }
 
 // A state of a parameter, as a view of the flat state in the parameter's shape and layout.
-torch::Tensor view_of_state(const Network::Parameter& parameter, const std::vector<float>& state) {
-  float* data = const_cast<float*>(state.data()) + parameter.offset;
-  return torch::from_blob(data, parameter.tensor.sizes(), parameter.tensor.strides(), torch::kFloat32);
+torch::Tensor view_of_state(const Network::Parameter& parameter, const torch::Tensor& state) {
+  return torch::as_strided(state, parameter.tensor.sizes(), parameter.tensor.strides(), parameter.offset);
 }
 
 NamedTensors tensors_of(const Network& network) {
@@ -75,7 +73,7 @@ NamedTensors tensors_of(const Network& network) {
   return tensors;
 }
 
-NamedTensors tensors_of(const Network& network, std::span<const std::vector<float>> states) {
+NamedTensors tensors_of(const Network& network, std::span<const torch::Tensor> states) {
   NamedTensors tensors;
   for (size_t k = 0; k < states.size(); ++k)
     for (const Network::Parameter* parameter : network.trainable())
@@ -95,12 +93,12 @@ void read_weights(const std::filesystem::path& path, Network& network) {
 }
 
 void write_optimizer_state(const std::filesystem::path& path, const Network& network,
-                           std::span<const std::vector<float>> states, const TensorMetadata& metadata) {
+                           std::span<const torch::Tensor> states, const TensorMetadata& metadata) {
   write_tensors(path, tensors_of(network, states), metadata);
 }
 
 TensorMetadata read_optimizer_state(const std::filesystem::path& path, const Network& network,
-                                    std::span<std::vector<float>> states) {
+                                    std::span<const torch::Tensor> states) {
   const SafetensorsFile file(path);
   read_tensors(file, tensors_of(network, states));
   return file.metadata();

@@ -20,9 +20,9 @@ void read_weights(const std::filesystem::path& path, Network& network);
 // Moments of the optimizer: state k of parameter NAME is NAME.m (k = 0) or NAME.v. Each state is as long as the flat
 // buffer of weights.
 void write_optimizer_state(const std::filesystem::path& path, const Network& network,
-                           std::span<const std::vector<float>> states, const TensorMetadata& metadata);
+                           std::span<const torch::Tensor> states, const TensorMetadata& metadata);
 // Returns the file's metadata. Errors as of read_weights().
 TensorMetadata read_optimizer_state(const std::filesystem::path& path, const Network& network,
-                                    std::span<std::vector<float>> states);
+                                    std::span<const torch::Tensor> states);
 
 }  // namespace partialfc

@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
-#include <numeric>
 
 #include "partialfc/base/test_support.h"
 #include "partialfc/models/backbones.h"
@@ -67,9 +66,8 @@ TEST(Weights, ATensorThatHasNoPlaceIsNamed) {
   EXPECT_THAT(
       message_of([&] { read_weights(folder / "w", network); }),
       AllOf(HasSubstr((folder / "w").string()), HasSubstr("tensor 'layer1.1."), HasSubstr("has no place")));
-  std::vector<std::vector<float>> states(2), read(1);
-  for (auto& state : states) state.resize(network.flat_weights().size());
-  read[0].resize(states[0].size());
+  const torch::Tensor state = torch::zeros_like(network.weights());
+  const std::vector<torch::Tensor> states = {state, state.clone()}, read = {state.clone()};
   write_optimizer_state(folder / "o", network, states, {});
   EXPECT_THAT(message_of([&] { read_optimizer_state(folder / "o", network, read); }),
               HasSubstr(".v' has no place"));
@@ -87,19 +85,18 @@ TEST(Weights, AnotherShapeIsRefusedWithBoth) {
 TEST(OptimizerState, GoesToAFileAndBackWhateverTheMemoryLayout) {
   ScratchFolder folder;
   Network from = small_network(1, true), to = small_network(1, false);
-  std::vector<std::vector<float>> states(2), read(2);
+  std::vector<torch::Tensor> states, read;
   for (int k : {0, 1}) {
-    states[k].resize(from.flat_weights().size());
-    std::iota(states[k].begin(), states[k].end(), 1000.0f * k);
-    read[k].resize(to.flat_weights().size());
+    states.push_back(torch::arange(from.weights().numel(), torch::kFloat32) + 1000 * k);
+    read.push_back(torch::zeros_like(to.weights()));
   }
   write_optimizer_state(folder / "o", from, states, {{"updates", "17"}});
   EXPECT_EQ(read_optimizer_state(folder / "o", to, read).at("updates"), "17");
   for (size_t i = 0; i < from.trainable().size(); ++i)
     for (int k : {0, 1}) {
-      const auto view = [&](const Network::Parameter& parameter, std::vector<float>& state) {
-        return torch::from_blob(state.data() + parameter.offset, parameter.tensor.sizes(),
-                                parameter.tensor.strides(), torch::kFloat32);
+      const auto view = [&](const Network::Parameter& parameter, const torch::Tensor& state) {
+        return torch::as_strided(state, parameter.tensor.sizes(), parameter.tensor.strides(),
+                                 parameter.offset);
       };
       EXPECT_TRUE(torch::equal(view(*from.trainable()[i], states[k]), view(*to.trainable()[i], read[k])));
     }

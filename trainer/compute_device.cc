@@ -1,0 +1,31 @@
+#include "trainer/compute_device.h"
+
+#include "partialfc/comm/device_ranks.h"
+#include "partialfc/comm/nccl.h"
+#include "partialfc/device/runtime.h"
+#include "trainer/device_of_rank.h"
+#include "trainer/torch_gpu.h"
+
+namespace partialfc {
+
+ComputeDevice::ComputeDevice(const std::string& wanted, const Communicator& world)
+    : name_(device_of_rank(wanted, world)) {
+  if (!name_.is_gpu) return;
+  runtime::use_device(name_.ordinal);
+  stream_.emplace();
+  if (!torch_has_gpus()) return;
+  backbone_ = torch::Device(torch::kCUDA, static_cast<torch::DeviceIndex>(name_.ordinal));
+  compute_with_torch_in(*stream_, name_.ordinal);
+}
+
+std::unique_ptr<Communicator> open_channel_of_gpus(Communicator& world, const std::string& name,
+                                                   Stream& stream) {
+  return world.size() == 1 ? open_device_channel(world, name, stream)
+                           : open_nccl_channel(world, name, stream);
+}
+
+torch::Tensor on_device(const torch::Tensor& host, torch::Device device) {
+  return device.is_cuda() ? host.pin_memory().to(device, /*non_blocking=*/true) : host;
+}
+
+}  // namespace partialfc
