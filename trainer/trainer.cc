@@ -57,7 +57,8 @@ Trainer::Trainer(const Recipe& recipe, Communicator& world, const TrainOptions& 
   open_data();
   // A rank that found its share of a pack wrong has thrown: nothing is made then.
   require_same_data(what_was_found(), world);
-  const Machine memory = available_memory();  // before any rank takes more
+  const Machine memory =
+      memory_of_rank(world.ranks_on_host(), world.ranks_on_host());  // before any takes more
   if (is_first()) prepare_run_folder(options.output, options.start);
   require_shared_folder(options.output, world);
   network_ = std::make_unique<Network>(make_backbone(recipe.backbone_options()),
@@ -81,7 +82,7 @@ Trainer::Trainer(const Recipe& recipe, Communicator& world, const TrainOptions& 
                        .file_store = file_store_options(recipe.head, options.output),
                        .kept_bytes = bytes_of_gib(recipe.head.kept_memory)},
       device_, bytes_of_gib(recipe.head.frame_memory), world, team_);
-  fit_into_memory(memory);
+  fit_into_memory(device_.has_backbone() ? memory_of_gpu() : memory);
   saver_ =
       std::make_unique<CheckpointSaver>(options.output, recipe.checkpoint.keep, head_->layer(), world, team_);
   total_steps_ = steps_in_all();
@@ -122,11 +123,10 @@ FoundData Trainer::what_was_found() const {
   return found;
 }
 
-// Of a GPU, where the backbone is on one.
-Machine Trainer::available_memory() const {
-  Machine memory = memory_of_rank(world_.ranks_on_host(), world_.ranks_on_host());
-  if (device_.has_backbone())
-    memory.memory_bytes = runtime::free_memory(device_.name().ordinal), memory.program_bytes = 0;
+// What backbone and head, which are there by now, have left. Of the forecast the backbone's parameters are counted twice.
+Machine Trainer::memory_of_gpu() const {
+  Machine memory;
+  memory.memory_bytes = runtime::free_memory(device_.name().ordinal);
   return memory;
 }
 
@@ -187,7 +187,15 @@ TrainOutcome Trainer::run() {
   bool saved = false;
   meter_.restart();
   while (step_ < total_steps_ && !stop_asked_) {
-    train_step();
+    try {
+      train_step();
+    } catch (const c10::OutOfMemoryError& error) {
+      fail(
+          "step {}: no memory left on {}: train.micro_batches = {} in place of {} halves what activations take, and a "
+          "smaller head.kept_memory leaves more of the rest\n  {}",
+          step_ + 1, to_string(device_.name()), 2 * world_batch_.micro_batches, world_batch_.micro_batches,
+          error.what_without_backtrace());
+    }
     saved = false;
     meter_.pause();
     if (is_due(recipe_.checkpoint.every)) begin_save(), saved = true;

@@ -50,7 +50,7 @@ class Trainer {
 
   void open_data();
   FoundData what_was_found() const;
-  Machine available_memory() const;
+  Machine memory_of_gpu() const;
   void fit_into_memory(Machine memory);
   int64_t steps_in_all() const;
   void resume();

@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
-
 #include "partialfc/base/test_support.h"
 #include "partialfc/models/backbones.h"
 
