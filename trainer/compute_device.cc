@@ -3,6 +3,7 @@
 #include "partialfc/comm/device_ranks.h"
 #include "partialfc/comm/nccl.h"
 #include "partialfc/device/runtime.h"
+#include "trainer/cpu_features.h"
 #include "trainer/device_of_rank.h"
 #include "trainer/torch_gpu.h"
 
@@ -16,6 +17,14 @@ ComputeDevice::ComputeDevice(const std::string& wanted, const Communicator& worl
   if (!torch_has_gpus()) return;
   backbone_ = torch::Device(torch::kCUDA, static_cast<torch::DeviceIndex>(name_.ordinal));
   compute_with_torch_in(*stream_, name_.ordinal);
+}
+
+Precision backbone_precision(const Recipe::Train& train) {
+  const DeviceName device = parse_device_name(train.device == "auto" ? "cpu" : train.device);
+  if (train.precision != "auto" || !device.is_gpu || !torch_has_gpus() ||
+      device.ordinal >= runtime::device_count())
+    return precision_of(train.precision);
+  return runtime::properties(device.ordinal).major >= 8 ? Precision::kBFloat16 : Precision::kFloat32;
 }
 
 std::unique_ptr<Communicator> open_channel_of_gpus(Communicator& world, const std::string& name,

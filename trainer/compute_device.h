@@ -7,9 +7,11 @@
 #include <optional>
 #include <string>
 
+#include "partialfc/base/precision.h"
 #include "partialfc/comm/communicator.h"
 #include "partialfc/device/device_name.h"
 #include "partialfc/device/stream.h"
+#include "trainer/recipe.h"
 
 namespace partialfc {
 
@@ -32,6 +34,9 @@ class ComputeDevice {
   std::optional<Stream> stream_;
   torch::Device backbone_ = torch::kCPU;
 };
+
+// train.precision, where "auto" is bf16 if what computes the backbone has it: the CPU, or a GPU (compute capability 8.0 and later).
+Precision backbone_precision(const Recipe::Train& train);
 
 // Collective. A channel between the GPUs of all ranks: over NCCL, in a world of one through the device's memory alone. What it
 // sends is in the order of the stream. Both outlive it.

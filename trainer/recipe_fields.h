@@ -71,9 +71,9 @@ void for_each_field(Recipe& r, Visitor&& visit) {
   visit("train.micro_batches", r.train.micro_batches, not_negative,
         "parts in which a rank's batch goes through the backbone; 0: as many as memory asks for");
   visit("train.precision", r.train.precision, one_of({"auto", "fp32", "bf16"}),
-        "of the backbone; auto: bf16 where the CPU has it");
+        "of the backbone; auto: bf16 where the device has it");
   visit("train.device", r.train.device, one_of({"auto", "cpu", "cuda", "cuda:N"}),
-        "of the class centers: cpu; cuda: each rank of a host a GPU of its own; cuda:N; auto: cpu so far");
+        "cpu; cuda: each rank of a host takes a GPU of its own; cuda:N; auto: cpu so far");
   visit("train.channels_last", r.train.channels_last, any, "memory layout of activations");
   visit("train.seed", r.train.seed, Limits{0, 9e15}, "of everything that is drawn");
   visit("train.log_every", r.train.log_every, positive, "steps from one line of progress to the next");

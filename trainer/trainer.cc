@@ -41,7 +41,7 @@ std::optional<FileStoreOptions> file_store_options(const Recipe::Head& h,
 }  // namespace
 
 Trainer::Trainer(const Recipe& recipe, Communicator& world, const TrainOptions& options)
-    : recipe_(agreed(recipe, precision_of(recipe.train.precision), world)),
+    : recipe_(agreed(recipe, backbone_precision(recipe.train), world)),
       options_(options),
       world_(world),
       world_batch_(batch_in_world(recipe, world.size())),
@@ -62,7 +62,7 @@ Trainer::Trainer(const Recipe& recipe, Communicator& world, const TrainOptions& 
   if (is_first()) prepare_run_folder(options.output, options.start);
   require_shared_folder(options.output, world);
   network_ = std::make_unique<Network>(make_backbone(recipe.backbone_options()),
-                                       NetworkOptions{.precision = precision_of(recipe.train.precision),
+                                       NetworkOptions{.precision = backbone_precision(recipe.train),
                                                       .channels_last = recipe.train.channels_last,
                                                       .seed = static_cast<uint64_t>(recipe.train.seed),
                                                       .device = device_.backbone()});
