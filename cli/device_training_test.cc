@@ -167,5 +167,21 @@ TEST_F(DeviceTraining, WithoutAGpuOneSentenceSaysSo) {
   EXPECT_EQ(std::ranges::count(result.err, '\n'), 1);
 }
 
+// Debian's libtorch trains with the layer on the GPU, and cannot do without the CPU for the backbone.
+TEST_F(DeviceTraining, ABackboneGoesToAGpuByALibtorchThatKnowsThemAlone) {
+  expect_done(run_all(train_on_gpus(1)));
+  write_verification_pack(folder_ / "p.bin", draw_pairs(20, 20));
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"embed", "--model=run", "set", "out"},
+        {"verify", "--model=run", "--pack=p.bin"}}) {
+    std::vector<std::string> all = {PARTIALFC_SIMULATED};
+    all.insert(all.end(), command.begin(), command.end());
+    all.push_back("--device=cuda:1");
+    const ChildResult result = run_all(all);
+    EXPECT_EQ(result.exit_code, kWrongUsage);
+    EXPECT_THAT(result.err, HasSubstr("cuda:1: this program's libtorch knows no GPUs"));
+  }
+}
+
 }  // namespace
 }  // namespace partialfc

@@ -20,12 +20,13 @@ struct EmbedArguments {
   int64_t batch = 256;
   bool no_mirror = false, normalize = false;
   int threads = 0;
-  std::string precision;
+  std::string precision, device = "cpu";
 };
 
 int embed(const EmbedArguments& arguments) {
   const auto source = open_image_source(arguments.input);
-  LoadedModel model = load_model(arguments.model, arguments.precision);
+  LoadedModel model = load_model(
+      arguments.model, {.precision = arguments.precision, .device = parse_device_name(arguments.device)});
   if (!model.notice.empty()) fmt::print(stderr, "{}\n", model.notice);
   const int threads = arguments.threads > 0 ? arguments.threads : usable_cores();
   set_torch_threads(threads);
@@ -63,6 +64,7 @@ void add_embed_command(CLI::App& app, Action& action) {
       ->check(CLI::Range(0, 4096));
   command->add_option("--precision", arguments->precision, "fp32, bf16 or auto [the recipe's]")
       ->check(CLI::IsMember({"fp32", "bf16", "auto"}));
+  command->add_option("--device", arguments->device, "cpu, cuda or cuda:N")->capture_default_str();
   command->callback([&action, arguments] { action.run = [arguments] { return embed(*arguments); }; });
 }
 

@@ -10,6 +10,7 @@
 #include "cli/command.h"
 #include "partialfc/base/error.h"
 #include "partialfc/data/verification_pack.h"
+#include "trainer/device_of_rank.h"
 #include "trainer/embedder.h"
 #include "trainer/load_model.h"
 #include "trainer/torch_runtime.h"
@@ -24,7 +25,7 @@ struct VerifyArguments {
   int64_t batch = 256;
   bool no_mirror = false, json = false;
   int threads = 0;
-  std::string precision;
+  std::string precision, device = "cpu";
 };
 
 std::string name_of_pack(const std::string& path) { return std::filesystem::path(path).stem().string(); }
@@ -43,7 +44,9 @@ int verify(const VerifyArguments& arguments) {
     refuse_equal_names(arguments.packs);
     std::vector<VerificationPack> packs;  // before the model: a bad pack is told at once
     for (const std::string& path : arguments.packs) packs.push_back(read_verification_pack(path));
-    LoadedModel model = load_model(arguments.model, arguments.precision);
+    LoadedModel model = load_model(
+        arguments.model,
+        {.precision = arguments.precision, .device = device_of_rank(arguments.device, world, "--device")});
     if (world.rank() == 0 && !model.notice.empty()) fmt::print(stderr, "{}\n", model.notice);
     const int threads = threads_for_rank(arguments.threads, world);
     set_torch_threads(threads);
@@ -90,6 +93,8 @@ void add_verify_command(CLI::App& app, Action& action) {
       ->check(CLI::Range(0, 4096));
   command->add_option("--precision", arguments->precision, "fp32, bf16 or auto [the recipe's]")
       ->check(CLI::IsMember({"fp32", "bf16", "auto"}));
+  command->add_option("--device", arguments->device, "cpu; cuda: a GPU for each rank; cuda:N")
+      ->capture_default_str();
   command->add_flag("--json", arguments->json, "Print one JSON object to standard output");
   command->callback([&action, arguments] { action.run = [arguments] { return verify(*arguments); }; });
 }

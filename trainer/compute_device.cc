@@ -15,8 +15,19 @@ ComputeDevice::ComputeDevice(const std::string& wanted, const Communicator& worl
   runtime::use_device(name_.ordinal);
   stream_.emplace();
   if (!torch_has_gpus()) return;
-  backbone_ = torch::Device(torch::kCUDA, static_cast<torch::DeviceIndex>(name_.ordinal));
+  backbone_ = torch_device(name_);
   compute_with_torch_in(*stream_, name_.ordinal);
+}
+
+torch::Device torch_device(const DeviceName& device) {
+  if (!device.is_gpu) return torch::kCPU;
+  runtime::use_device(device.ordinal);
+  if (!torch_has_gpus())
+    fail_usage(
+        "{}: this program's libtorch knows no GPUs; one that is built with pip's torch does (scripts/build --cuda, "
+        "docs/gpu.md)",
+        to_string(device));
+  return {torch::kCUDA, static_cast<torch::DeviceIndex>(device.ordinal)};
 }
 
 Precision backbone_precision(const Recipe::Train& train) {

@@ -35,6 +35,9 @@ class ComputeDevice {
   torch::Device backbone_ = torch::kCPU;
 };
 
+// As libtorch has it. Throws UsageError for a GPU that this program's libtorch, or this machine, has not.
+torch::Device torch_device(const DeviceName& device);
+
 // train.precision, where "auto" is bf16 if what computes the backbone has it: the CPU, or a GPU (compute capability 8.0 and later).
 Precision backbone_precision(const Recipe::Train& train);
 

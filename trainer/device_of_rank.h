@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "partialfc/comm/communicator.h"
 #include "partialfc/device/device_name.h"
@@ -12,6 +13,8 @@ namespace partialfc {
 // "cpu", as long as no GPU has been tried. GPUs are counted as CUDA_VISIBLE_DEVICES lets them be seen. Throws Error where there is
 // none, UsageError where ranks of this host would have to share one: NCCL lets them only from 2.30 on, and only where
 // NCCL_MULTI_RANK_GPU_ENABLE=1 asks for it; then they do.
-DeviceName device_of_rank(const std::string& wanted, const Communicator& world);
+// option: what says so, in messages.
+DeviceName device_of_rank(const std::string& wanted, const Communicator& world,
+                          std::string_view option = "train.device");
 
 }  // namespace partialfc

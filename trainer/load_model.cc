@@ -6,7 +6,7 @@
 
 #include "partialfc/base/error.h"
 #include "partialfc/checkpoint/checkpoint_folder.h"
-#include "trainer/cpu_features.h"
+#include "trainer/compute_device.h"
 #include "trainer/network.h"
 #include "trainer/weights.h"
 
@@ -37,7 +37,7 @@ LoadedModel::LoadedModel() = default;
 LoadedModel::LoadedModel(LoadedModel&&) noexcept = default;
 LoadedModel::~LoadedModel() = default;
 
-LoadedModel load_model(const std::filesystem::path& path, const std::string& precision) {
+LoadedModel load_model(const std::filesystem::path& path, const LoadOptions& options) {
   const LatestCheckpoint found = find_checkpoint(path);
   const Checkpoint& checkpoint = *found.checkpoint;
   const auto& saved = checkpoint.manifest.recipe;
@@ -50,10 +50,13 @@ LoadedModel load_model(const std::filesystem::path& path, const std::string& pre
   if (!found.skipped.empty())
     model.notice =
         fmt::format("uses {}; passed over: {}", checkpoint.folder.string(), fmt::join(found.skipped, "; "));
-  const std::string& wanted = precision.empty() ? model.recipe.train.precision : precision;
-  model.network = std::make_unique<Network>(
-      make_backbone(model.recipe.backbone_options()),
-      NetworkOptions{.precision = precision_of(wanted), .channels_last = model.recipe.train.channels_last});
+  Recipe::Train train = model.recipe.train;  // as the network is to be run
+  if (!options.precision.empty()) train.precision = options.precision;
+  train.device = to_string(options.device);
+  model.network = std::make_unique<Network>(make_backbone(model.recipe.backbone_options()),
+                                            NetworkOptions{.precision = backbone_precision(train),
+                                                           .channels_last = train.channels_last,
+                                                           .device = torch_device(options.device)});
   read_weights(checkpoint.folder / kBackboneFile, *model.network);
   return model;
 }

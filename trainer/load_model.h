@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "partialfc/device/device_name.h"
 #include "trainer/recipe.h"
 
 namespace partialfc {
@@ -22,8 +23,13 @@ struct LoadedModel {
   std::string notice;  // a line to tell the user where newer checkpoints were passed over; else empty
 };
 
-// `path` is a run's folder (its newest checkpoint whose backbone is whole is taken) or a checkpoint's folder. precision: fp32, bf16, auto,
-// or empty for the recipe's own.
-LoadedModel load_model(const std::filesystem::path& path, const std::string& precision = "");
+struct LoadOptions {
+  std::string precision;  // fp32, bf16, auto, or empty for the recipe's own
+  DeviceName device;
+};
+
+// `path` is a run's folder (its newest checkpoint whose backbone is whole is taken) or a checkpoint's folder. Throws UsageError where
+// libtorch cannot compute on the device.
+LoadedModel load_model(const std::filesystem::path& path, const LoadOptions& options = {});
 
 }  // namespace partialfc

@@ -25,7 +25,7 @@ TrainOutcome train(const Recipe&, Communicator&, const TrainOptions&) { refuse()
 LoadedModel::LoadedModel() = default;
 LoadedModel::LoadedModel(LoadedModel&&) noexcept = default;
 LoadedModel::~LoadedModel() = default;
-LoadedModel load_model(const std::filesystem::path&, const std::string&) { refuse(); }
+LoadedModel load_model(const std::filesystem::path&, const LoadOptions&) { refuse(); }
 
 EmbeddedSet embed_set(Network&, const ImageSource&, const EmbedSetOptions&, ThreadTeam&) { refuse(); }
 
