@@ -60,6 +60,8 @@ TEST_F(Agreement, AnOverrideOnOneRankIsNamedAsWell) {
   expect_disagreement(train_beside("r.toml", {"--optimizer.momentum=0.5"}), "optimizer.momentum", "0.9",
                       "0.5");
   expect_disagreement(train_beside("r.toml", {"--trace=trace.json"}), "--trace", "not given", "given");
+  // A rank beats as often as its own allows: where another's is a tenth of it, that one would take it for lost.
+  expect_disagreement(train_beside("r.toml", {"--heartbeat=0"}), "--heartbeat", "30", "0");
 }
 
 TEST_F(Agreement, ASetWithOneImageLessIsNamed) {

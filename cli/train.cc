@@ -88,9 +88,11 @@ int train_recipe(const TrainArguments& arguments, const std::vector<std::string>
     if (!arguments.precision.empty()) overrides.push_back("train.precision=" + arguments.precision);
     const Recipe recipe = read_recipe(arguments.recipe, overrides);
     const std::filesystem::path output = output_folder(arguments.recipe, arguments.output);
-    require_agreement(world,
-                      std::vector<NamedValue>{{"--trace", arguments.trace.empty() ? "not given" : "given"}},
-                      "give all ranks the same options");
+    require_agreement(
+        world,
+        std::vector<NamedValue>{{"--trace", arguments.trace.empty() ? "not given" : "given"},
+                                {"--heartbeat", fmt::format("{}", arguments.patience.heartbeat)}},
+        "give all ranks the same options");
     const std::string launch_id = variable_or_empty(kLaunchVariable);
     const StartMode asked_for = arguments.resume      ? StartMode::kResume
                                 : arguments.overwrite ? StartMode::kOverwrite

@@ -1,6 +1,7 @@
 #include "trainer/step_meter.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace partialfc {
 
@@ -10,8 +11,8 @@ void StepMeter::add_step(double loss, double gradient_norm, bool finite, int64_t
   ++total_steps_;
   samples_ += samples;
   wait_seconds_ = wait_seconds;
-  if (!finite) {
-    ++skipped_steps_;
+  if (!finite || !std::isfinite(gradient_norm)) {
+    ++(finite ? steps_without_backbone_ : skipped_steps_);
     return;
   }
   ++finite_steps_;

@@ -15,14 +15,16 @@ TEST(StepMeter, MeansAreOverTheFiniteStepsSinceTheRestart) {
   meter.restart();
   meter.add_step(2, 3, true, 10, 0);
   meter.add_step(std::nan(""), std::nan(""), false, 10, 0);
+  meter.add_step(9, std::nan(""), true, 10, 0);
   meter.add_step(4, 7, true, 10, 0);
   Progress progress;
   meter.report(progress, 6);
   EXPECT_DOUBLE_EQ(progress.loss, 3);
   EXPECT_DOUBLE_EQ(progress.gradient_norm, 5);
   EXPECT_EQ(meter.skipped_steps(), 1);
-  EXPECT_EQ(meter.total_steps(), 4);
-  // 3 steps of 10 samples: the time a sample took, and the time of the 6 steps to come, agree.
+  EXPECT_EQ(meter.steps_without_backbone(), 1);
+  EXPECT_EQ(meter.total_steps(), 5);
+  // 4 steps of 10 samples: the time a sample took, and the time of the 6 steps to come, agree.
   EXPECT_NEAR(progress.seconds_left, 60 / progress.samples_per_second, 1e-9);
 }
 

@@ -91,13 +91,13 @@ class TrainerTest : public testing::Test {
   std::filesystem::path checkpoint(const std::string& run, int64_t step) {
     return scratch_ / run / checkpoint_name(step);
   }
-  // Makes the weights of the checkpoint's last linear layer NaN, and its manifest true again.
-  void plant_nan(const std::filesystem::path& checkpoint) {
+  // Makes every number of this parameter of the checkpoint's backbone `value`, and its manifest true again.
+  void plant(const std::filesystem::path& checkpoint, const std::string& name, float value) {
     const std::filesystem::path path = checkpoint / kBackboneFile;
     Network network(make_backbone(recipe_.backbone_options()), {});
     read_weights(path, network);
     for (const Network::Parameter& parameter : network.parameters())
-      if (parameter.spec.name == "fc.weight") parameter.tensor.data().fill_(NAN);
+      if (parameter.spec.name == name) parameter.tensor.data().fill_(value);
     write_weights(path, network, {});
     Manifest manifest = read_manifest(checkpoint);
     for (ManifestFile& file : manifest.files)

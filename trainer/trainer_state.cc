@@ -185,6 +185,11 @@ void Trainer::tell_how_it_went() {
                    waited > 0.1 ? "bound by input" : "not bound by input", 100 * waited));
   if (meter_.skipped_steps() > 0)
     tell(fmt::format("{} steps were not finite and changed nothing", meter_.skipped_steps()));
+  if (meter_.steps_without_backbone() > 0)
+    tell(fmt::format(
+        "{} steps had a gradient of the backbone that was not finite: its weights stayed, class centers "
+        "and BatchNorm's statistics moved",
+        meter_.steps_without_backbone()));
   if (world_.size() > 1 && meter_.total_steps() > 0) tell_rank_balance();
   const SkipReport& skipped = stream_->skipped();
   const auto reports = gather_texts(world_, skipped.skipped() > 0 ? skipped.summary() : "");

@@ -56,8 +56,8 @@ void Trainer::train_step() {
 
   ++step_;
   samples_ += world_batch_.global;
-  meter_.add_step(head_step.loss, gradient_norm, head_step.finite && std::isfinite(gradient_norm),
-                  world_batch_.global, stream_->wait_seconds());
+  meter_.add_step(head_step.loss, gradient_norm, head_step.finite, world_batch_.global,
+                  stream_->wait_seconds());
   meter_.add_rank_wait(waited_for_ranks() - waited_before);
   tell_progress(rate);
 }

@@ -200,7 +200,7 @@ TEST_F(TrainerTest, AFailedVerificationLosesNothing) {
   write_images(draw_classes(kClasses, 2));
   recipe_.train.steps = 2;
   train(recipe_, 1, "run");
-  plant_nan(checkpoint("run", 2));
+  plant(checkpoint("run", 2), "fc.weight", NAN);
   write_verification_pack(scratch_ / "p.bin", draw_pairs(10, kClasses));
   recipe_.verification = {.every = 0, .packs = {{"p", scratch_ / "p.bin"}}};
   recipe_.train.steps = 3;
@@ -218,7 +218,7 @@ TEST_F(TrainerTest, AStepThatIsNotFiniteChangesNothing) {
       recipe_.train.steps = 2;
       train(recipe_, ranks, "run", StartMode::kOverwrite);
       const fs::path before = checkpoint("run", 2), after = checkpoint("run", 4);
-      plant_nan(before);
+      plant(before, "fc.weight", NAN);
       recipe_.train.steps = 4;
       resume(recipe_, ranks, "run");
       EXPECT_THAT(told_, HasSubstr("2 steps were not finite and changed nothing"));
@@ -226,6 +226,27 @@ TEST_F(TrainerTest, AStepThatIsNotFiniteChangesNothing) {
         EXPECT_EQ(read_text_file(after / file), read_text_file(before / file)) << file;
       EXPECT_EQ(centers(after), centers(before));
     }
+}
+
+// Features that are finite, of weights so small and inputs so large that their gradient is not.
+TEST_F(TrainerTest, ABackboneGradientThatIsNotFiniteIsTold) {
+  write_images(draw_classes(kClasses, 6));
+  recipe_.head.sample_rate = 1;
+  recipe_.head.scale = 1e4;
+  recipe_.train.steps = 2;
+  train(recipe_, 1, "run");
+  const fs::path before = checkpoint("run", 2), after = checkpoint("run", 4);
+  plant(before, "bn2.weight", 1e37f);
+  plant(before, "fc.weight", 1e-37f);
+  recipe_.train.steps = 4;
+  resume(recipe_, 1, "run");
+  EXPECT_THAT(told_,
+              HasSubstr("2 steps had a gradient of the backbone that was not finite: its weights stayed, "
+                        "class centers and BatchNorm's statistics moved\n"));
+  EXPECT_THAT(told_, testing::Not(HasSubstr("changed nothing")));
+  EXPECT_EQ(read_text_file(after / kOptimizerFile), read_text_file(before / kOptimizerFile));
+  EXPECT_NE(read_text_file(after / kBackboneFile), read_text_file(before / kBackboneFile));
+  EXPECT_NE(centers(after), centers(before));
 }
 
 }  // namespace
