@@ -3,7 +3,6 @@
 #include <torch/utils.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "partialfc/base/error.h"
@@ -133,14 +132,18 @@ Machine Trainer::memory_of_gpu() const {
 // The forecast of `partialfc plan`, and where the recipe leaves it to memory what plan would choose. The rank with the
 // least memory decides for all.
 void Trainer::fit_into_memory(Machine memory) {
-  std::array<int64_t, 2> most = {-memory.memory_bytes, memory.program_bytes};
-  world_.all_reduce(std::span<int64_t>(most), ReduceOp::kMax).wait();
-  memory.memory_bytes = -most[0], memory.program_bytes = most[1];
+  const auto most = [&](int64_t value) {
+    world_.all_reduce(std::span(&value, 1), ReduceOp::kMax).wait();
+    return value;
+  };
+  memory.memory_bytes = -most(-memory.memory_bytes);
+  memory.program_bytes = most(memory.program_bytes);
+  // What a host decides for itself counts too: threads, batches made ahead, what may be kept.
   TrainingShape shape = shape_of(recipe_, num_classes_, world_.size(), options_.threads);
   if (recipe_.train.micro_batches == 0)
-    world_batch_.micro_batches = shape.micro_batches = fewest_micro_batches(shape, memory);
+    world_batch_.micro_batches = shape.micro_batches = most(fewest_micro_batches(shape, memory));
   const std::vector<MemoryItem> items = training_memory(shape, memory);
-  const int64_t total = total_bytes(items);
+  const int64_t total = most(total_bytes(items));
   const auto gib = [](int64_t bytes) { return static_cast<double>(bytes) / (1 << 30); };
   tell(
       fmt::format("memory: about {:.2f} GiB a rank in {} part{}, {:.2f} GiB of it activations, of {:.2f} GiB",

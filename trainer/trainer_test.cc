@@ -228,6 +228,22 @@ TEST_F(TrainerTest, AStepThatIsNotFiniteChangesNothing) {
     }
 }
 
+// Threads, batches made ahead and what may be kept are a host's own, and count in what a rank forecasts.
+TEST_F(TrainerTest, TheRankWithTheLeastRoomDecidesForAll) {
+  write_images(draw_classes(kClasses, 6));
+  recipe_.data.height = recipe_.data.width = 2048;
+  recipe_.train.global_batch = 240;
+  recipe_.train.micro_batches = 0;
+  Recipe of_last = recipe_;
+  of_last.data.prefetch = 1024;  // half a terabyte
+  testing::internal::CaptureStderr();
+  run_ranks(2, [&](Communicator& world) {
+    Trainer(world.rank() == 0 ? recipe_ : of_last, world, {.output = scratch_ / "run"});
+  });
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              AllOf(HasSubstr(" in 60 micro-batches"), HasSubstr("that is more than there is")));
+}
+
 // Features that are finite, of weights so small and inputs so large that their gradient is not.
 TEST_F(TrainerTest, ABackboneGradientThatIsNotFiniteIsTold) {
   write_images(draw_classes(kClasses, 6));
