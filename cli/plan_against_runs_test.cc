@@ -11,7 +11,7 @@ namespace {
 // Planned beside measured, as a table in the test's output.
 class PlanAgainstRuns : public PlanCommand {
  protected:
-  static constexpr double kMemoryBound = 0.10;
+  static constexpr double kMemoryBound = PARTIALFC_MEMORY_BOUND;  // docs/planning.md
   // A factor: other work on these cores takes half of them in one of the two, and not in the other. bench/plan_check.py compares
   // closely, on a machine that does nothing else.
   static constexpr double kStepBound = 2.5;

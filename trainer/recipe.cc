@@ -226,6 +226,14 @@ void check_whole(const Recipe& recipe, const std::string& where) {
         where, recipe.train.global_batch, recipe.train.batch_per_rank);
 }
 
+void keep_values_of(const std::string& margin, Recipe::Head& head) {
+  const std::vector<std::string> names = margin_names();
+  if (std::ranges::find(names, margin) == names.end()) return;  // refused where it is assigned
+  const MarginOptions kept =
+      without_values_of_others({.name = margin_named(margin), .m1 = head.m1, .m2 = head.m2, .m3 = head.m3});
+  head.m1 = kept.m1, head.m2 = kept.m2, head.m3 = kept.m3;
+}
+
 }  // namespace
 
 Recipe parse_recipe(const std::string& toml, const std::string& where,
@@ -239,9 +247,10 @@ Recipe parse_recipe(const std::string& toml, const std::string& where,
   assign_all(parse_toml(toml, where), {where, base_folder});
   std::vector<toml::table> changes;
   for (const std::string& text : overrides) changes.push_back(parse_override(text));
-  if (std::ranges::any_of(changes,
-                          [](auto& table) { return table.at_path("head.margin").node() != nullptr; }))
-    recipe.head.m1 = recipe.head.m2 = recipe.head.m3 = std::nullopt;  // of the margin that the file has
+  // A margin on the command line keeps of the file's values those that it has.
+  for (const toml::table& table : changes)
+    if (const auto name = table.at_path("head.margin").value<std::string>())
+      keep_values_of(*name, recipe.head);
   for (size_t i = 0; i < changes.size(); ++i)
     assign_all(changes[i], {"--" + overrides[i], std::filesystem::current_path(), false});
   if (recipe.train.batch_per_rank > 0 && !global_batch_given)

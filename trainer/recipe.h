@@ -95,7 +95,7 @@ struct Recipe {
 
 // Reads `path`, then applies overrides "key.sub=value". Paths in the file are relative to its folder. Throws UsageError
 // that names the key: unknown (with the nearest), of a wrong type, out of range, or missing. What is read has its margin
-// by name, with that margin's values alone; a margin named in an override stands in place of the file's.
+// by name, with that margin's values alone; a margin named in an override keeps of the file's values those that it has.
 Recipe read_recipe(const std::filesystem::path& path, std::span<const std::string> overrides);
 Recipe parse_recipe(const std::string& toml, const std::string& where,
                     const std::filesystem::path& base_folder, std::span<const std::string> overrides);

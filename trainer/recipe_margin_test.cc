@@ -7,6 +7,7 @@
 namespace partialfc {
 namespace {
 
+using testing::EndsWith;
 using testing::HasSubstr;
 
 void expect_margin(const Recipe& recipe, const std::string& described) {
@@ -36,8 +37,11 @@ TEST(RecipeMargin, AMarginHasItsOwnValuesAlone) {
 TEST(RecipeMargin, AnotherMarginsValueIsRefused) {
   EXPECT_EQ(
       refusal("head = { margin = \"arcface\", m3 = 0.4 }\n"),
-      "r.toml: [head] margin arcface has no m3, which is 0.4: leave it out, or say combined, with m1, m2 "
-      "and m3");
+      "r.toml: [head] margin arcface has no m3, and m3 = 0.4 is given: leave it out, or say combined, with "
+      "m1, m2 and m3");
+  for (const auto& [value, name] : {std::pair("m1", "sphereface"), {"m2", "arcface"}, {"m3", "cosface"}})
+    EXPECT_THAT(refusal(fmt::format("head = {{ margin = \"softmax\", {} = 0.3 }}\n", value)),
+                EndsWith(fmt::format("leave it out, or say {}", name)));
   EXPECT_THAT(refusal("head = { margin = \"combined\", m1 = 1, m2 = 0.3 }\n"), HasSubstr("m3 is missing"));
   EXPECT_EQ(refusal("head.margin = \"cosfase\"\n"),
             "r.toml:3: head.margin = 'cosfase': must be one of softmax, arcface, cosface, sphereface, "
@@ -48,6 +52,9 @@ TEST(RecipeMargin, AMarginOnTheCommandLineStandsInPlaceOfTheFiles) {
   const std::string file = "head = { margin = \"arcface\", m2 = 0.3 }\n";
   expect_margin(parse(file, {"head.margin=cosface"}), "cosface, m3 = 0.4, s = 64");
   expect_margin(parse(file, {"head.m3=0.2", "head.margin=cosface"}), "cosface, m3 = 0.2, s = 64");
+  expect_margin(parse(file, {"head.margin=arcface"}), "arcface, m2 = 0.3, s = 64");
+  expect_margin(parse(file, {"head.margin=combined", "head.m1=0.9", "head.m3=0.1"}),
+                "combined, m1 = 0.9, m2 = 0.3, m3 = 0.1, s = 64");
   expect_margin(parse(file, {"head.m2=0.2"}), "arcface, m2 = 0.2, s = 64");
   EXPECT_THAT(refusal(file, {"head.m3=0.2"}), HasSubstr("arcface has no m3"));
   expect_margin(parse("head.m2 = 0.3\n", {"head.m3=0.2"}), "combined, m1 = 1, m2 = 0.3, m3 = 0.2, s = 64");

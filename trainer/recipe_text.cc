@@ -145,7 +145,7 @@ const std::map<std::string, std::string> kSections = {
     {"head",
      "The margin softmax over the class centers ([design.md](design.md)). Of the margins `arcface` takes m2, "
      "`cosface` m3, `sphereface` m1, `combined` all three, `softmax` none; another margin's value is "
-     "refused."},
+     "refused. `--head.margin` on the command line keeps of the file's values those that it has."},
     {"optimizer", "Of the backbone and of the class centers alike."},
     {"schedule", "The learning rate over the run: a linear warm-up, then the policy."},
     {"train", "Length, batch ([worlds.md](worlds.md)) and arithmetic."},

@@ -45,6 +45,17 @@ MarginName name_fitting(const Values& values) {
   return static_cast<MarginName>(std::ranges::find_if(kMargins, fits) - kMargins.begin());
 }
 
+// The margin that has this value besides those that `margin` has.
+std::string name_with_value(const NamedMargin& margin, size_t value) {
+  for (const NamedMargin& other : kMargins) {
+    bool has_all = other.takes[value];
+    for (size_t i = 0; i < margin.takes.size(); ++i)
+      has_all = has_all && (other.takes[i] || !margin.takes[i]);
+    if (has_all && other.takes != kMargins.back().takes) return other.name;
+  }
+  return "combined, with m1, m2 and m3";
+}
+
 Values values_of(const MarginOptions& options) {
   const std::array<std::optional<double>, 3> given = {options.m1, options.m2, options.m3};
   const bool any = options.m1 || options.m2 || options.m3;
@@ -53,8 +64,8 @@ Values values_of(const MarginOptions& options) {
   Values values = margin.usual;
   for (size_t i = 0; i < values.size(); ++i) {
     if (given[i] && !margin.takes[i])
-      fail_usage("margin {} has no {}, which is {:g}: leave it out, or say combined, with m1, m2 and m3",
-                 margin.name, kValueNames[i], *given[i]);
+      fail_usage("margin {} has no {}, and {} = {:g} is given: leave it out, or say {}", margin.name,
+                 kValueNames[i], kValueNames[i], *given[i], name_with_value(margin, i));
     if (!given[i] && options.name == MarginName::kCombined)
       fail_usage("margin combined needs m1, m2 and m3: {} is missing, {:g} is without it", kValueNames[i],
                  kNeutral[i]);
@@ -87,6 +98,15 @@ MarginName margin_named(const std::string& name) {
   if (found == kMargins.end())
     fail_usage("margin '{}': must be one of {}", name, fmt::join(margin_names(), ", "));
   return static_cast<MarginName>(found - kMargins.begin());
+}
+
+MarginOptions without_values_of_others(MarginOptions options) {
+  const std::array<bool, 3> takes =
+      options.name ? margin_of(*options.name).takes : std::array{true, true, true};
+  if (!takes[0]) options.m1.reset();
+  if (!takes[1]) options.m2.reset();
+  if (!takes[2]) options.m3.reset();
+  return options;
 }
 
 Margin resolve_margin(const MarginOptions& options) {

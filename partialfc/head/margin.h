@@ -43,8 +43,11 @@ struct MarginOptions {
   float filter_above = 1;
 };
 
-// With a name its own value is as given, else as above; a value of another margin is refused, and `combined` needs all
-// three. Without a name: where a value is given, those not given are neutral (1, 0, 0); where none is, arcface. Throws
+// Without those values that its name does not take.
+MarginOptions without_values_of_others(MarginOptions options);
+
+// With a name its own value is as given, else as above; a value of another margin is refused, with the name that takes it,
+// and `combined` needs all three. Without a name: where a value is given, those not given are neutral (1, 0, 0); where none is, arcface. Throws
 // UsageError that names the option and what it may be.
 Margin resolve_margin(const MarginOptions& options);
 

@@ -108,10 +108,11 @@ TEST(MarginOptions, AValueOfAnotherMarginIsRefused) {
   const auto refusal = [](const MarginOptions& options) {
     return message_of([&] { resolve_margin(options); });
   };
-  EXPECT_EQ(refusal({.name = MarginName::kArcFace, .m3 = 0.4}),
-            "margin arcface has no m3, which is 0.4: leave it out, or say combined, with m1, m2 and m3");
+  EXPECT_EQ(
+      refusal({.name = MarginName::kArcFace, .m3 = 0.4}),
+      "margin arcface has no m3, and m3 = 0.4 is given: leave it out, or say combined, with m1, m2 and m3");
   EXPECT_EQ(refusal({.name = MarginName::kSoftmax, .m2 = 0.5}),
-            "margin softmax has no m2, which is 0.5: leave it out, or say combined, with m1, m2 and m3");
+            "margin softmax has no m2, and m2 = 0.5 is given: leave it out, or say arcface");
   EXPECT_EQ(refusal({.name = MarginName::kCombined, .m1 = 1, .m3 = 0.4}),
             "margin combined needs m1, m2 and m3: m2 is missing, 0 is without it");
   EXPECT_EQ(message_of([] { margin_named("arkface"); }),
