@@ -32,6 +32,25 @@ TEST_F(Mpirun, TrainsOnTwoRanksAndResumesOnOneAndThree) {
   EXPECT_EQ(latest_checkpoint(folder_ / "run").checkpoint->manifest.world_size, 3);
 }
 
+// docs/coming-from-horovod.md: PARTIALFC_HOROVOD is a Python that has horovod. Built without a framework, as it can be anywhere,
+// its launcher says that it has no MPI, though it needs nothing of that framework to call mpirun.
+TEST_F(Mpirun, HorovodrunStartsATraining) {
+  const char* const python = std::getenv("PARTIALFC_HOROVOD");
+  if (python == nullptr) GTEST_SKIP() << "PARTIALFC_HOROVOD names no Python with horovod";
+  write_images(draw_classes(20, 6), 20);
+  write_file_atomically(folder_ / "horovodrun.py", R"(from horovod.runner import launch
+if __name__ == "__main__":
+    launch.mpi_built = lambda verbose=False: True
+    launch.run_commandline()
+)");
+  const ChildResult result = run_all({"env", "OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1",
+                                      python, "horovodrun.py", "--mpi", "-np", "2", "-H", "localhost:2",
+                                      PARTIALFC_PROGRAM, "train", "r.toml", "-o", "run", "--threads=1"});
+  expect_done(result);
+  EXPECT_THAT(result.out + result.err, HasSubstr("batch 12 on 2 ranks x 1 thread, 6 steps"));
+  EXPECT_EQ(latest_checkpoint(folder_ / "run").checkpoint->manifest.world_size, 2);
+}
+
 TEST_F(Mpirun, ATraceHoldsTheSpansOfAllRanks) {
   write_images(draw_classes(20, 6), 20);
   expect_done(run_all(train_on(2, {"--trace=trace.json"})));
