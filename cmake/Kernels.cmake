@@ -151,7 +151,7 @@ function(partialfc_kernel_test name)
         set(filter ${ARG_BRIEFLY})
       endif()
       if(PARTIALFC_SANITIZE)
-        add_test(NAME ${name}/seed${seed} COMMAND ${name} --gtest_filter=${filter}${PARTIALFC_SANITIZED_TESTS})
+        add_test(NAME ${name}/seed${seed} COMMAND ${name} --gtest_filter=${filter}${PARTIALFC_NOT_SANITIZED})
         set_tests_properties(${name}/seed${seed} PROPERTIES LABELS simulator TIMEOUT 600
                              ENVIRONMENT PARTIALFC_SIMT_SEED=${seed})
         continue()

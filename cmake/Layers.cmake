@@ -50,13 +50,13 @@ endfunction()
 
 # Sanitizers have nothing to say of what these compute for long: statistics of draws, forecasts against a simulation, sums of
 # many steps; other orders of the simulator than the first.
-set(PARTIALFC_SANITIZED_TESTS)
+set(PARTIALFC_NOT_SANITIZED)
 if(PARTIALFC_SANITIZE)
-  list(APPEND PARTIALFC_SANITIZED_TESTS
+  list(APPEND PARTIALFC_NOT_SANITIZED
        *ClosedForm* *ActiveClassesAreThoseThatTheSampler* *MomentsTailsAndIndependence* *ManySmallStepsAreNotLost*
        *FollowsFloat32* *NumbersAreThoseOfRowsOnTheDevice/float32 *WithSeed1* *WithSeed2*)
-  list(JOIN PARTIALFC_SANITIZED_TESTS : PARTIALFC_SANITIZED_TESTS)
-  string(PREPEND PARTIALFC_SANITIZED_TESTS -)
+  list(JOIN PARTIALFC_NOT_SANITIZED : PARTIALFC_NOT_SANITIZED)
+  string(PREPEND PARTIALFC_NOT_SANITIZED -)
 endif()
 
 # Of tests: a fifth faster to compile than as the library is, and a quarter under sanitizers.
@@ -96,7 +96,7 @@ function(partialfc_test name)
   endif()
   foreach(shard RANGE 1 ${ARG_SHARDS})
     math(EXPR index "${shard} - 1")
-    add_test(NAME ${name}_${shard}_of_${ARG_SHARDS} COMMAND ${name} --gtest_filter=*${PARTIALFC_SANITIZED_TESTS})
+    add_test(NAME ${name}_${shard}_of_${ARG_SHARDS} COMMAND ${name} --gtest_filter=*${PARTIALFC_NOT_SANITIZED})
     set_tests_properties(${name}_${shard}_of_${ARG_SHARDS} PROPERTIES
       TIMEOUT 600 ENVIRONMENT "GTEST_TOTAL_SHARDS=${ARG_SHARDS};GTEST_SHARD_INDEX=${index}")
   endforeach()

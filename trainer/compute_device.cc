@@ -19,6 +19,10 @@ ComputeDevice::ComputeDevice(const std::string& wanted, const Communicator& worl
   compute_with_torch_in(*stream_, name_.ordinal);
 }
 
+ComputeDevice::~ComputeDevice() {
+  if (has_backbone()) compute_with_torch_alone(name_.ordinal);
+}
+
 torch::Device torch_device(const DeviceName& device) {
   if (!device.is_gpu) return torch::kCPU;
   runtime::use_device(device.ordinal);
@@ -30,11 +34,8 @@ torch::Device torch_device(const DeviceName& device) {
   return {torch::kCUDA, static_cast<torch::DeviceIndex>(device.ordinal)};
 }
 
-Precision backbone_precision(const Recipe::Train& train) {
-  const DeviceName device = parse_device_name(train.device == "auto" ? "cpu" : train.device);
-  if (train.precision != "auto" || !device.is_gpu || !torch_has_gpus() ||
-      device.ordinal >= runtime::device_count())
-    return precision_of(train.precision);
+Precision backbone_precision(const std::string& wanted, const DeviceName& device) {
+  if (wanted != "auto" || !device.is_gpu || !torch_has_gpus()) return precision_of(wanted);
   return runtime::properties(device.ordinal).major >= 8 ? Precision::kBFloat16 : Precision::kFloat32;
 }
 
@@ -44,7 +45,7 @@ std::unique_ptr<Communicator> open_channel_of_gpus(Communicator& world, const st
                            : open_nccl_channel(world, name, stream);
 }
 
-torch::Tensor on_device(const torch::Tensor& host, torch::Device device) {
+torch::Tensor to_device(const torch::Tensor& host, torch::Device device) {
   return device.is_cuda() ? host.pin_memory().to(device, /*non_blocking=*/true) : host;
 }
 

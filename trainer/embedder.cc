@@ -52,7 +52,7 @@ void embed_images(Network& network, const EmbedOptions& options, ThreadTeam& tea
         }
       }
     });
-    torch::Tensor embedded = network.forward(on_device(pixels, network.options().device), {});
+    torch::Tensor embedded = network.forward(to_device(pixels, network.options().device), {});
     if (options.mirror) embedded = embedded.narrow(0, 0, count) + embedded.narrow(0, count, count);
     embedded = embedded.cpu().contiguous();
     std::copy_n(embedded.data_ptr<float>(), count * embeddings.cols, embeddings[done]);

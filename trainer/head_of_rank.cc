@@ -41,7 +41,7 @@ StepResult HeadOfRank::forward(int64_t step, const torch::Tensor& features, std:
     return layer_->forward(step, view_of<MatrixView<float>>(features), labels,
                            view_of<MatrixView<float>>(gradients));
   labels_ =
-      on_device(torch::from_blob(const_cast<int64_t*>(labels.data()), std::ssize(labels), torch::kInt64),
+      to_device(torch::from_blob(const_cast<int64_t*>(labels.data()), std::ssize(labels), torch::kInt64),
                 features.device());
   return layer_->forward(step, DeviceFeatures{view_of<DeviceMatrix<float>>(features),
                                               {labels_.data_ptr<int64_t>(), labels_.numel()},

@@ -50,13 +50,14 @@ LoadedModel load_model(const std::filesystem::path& path, const LoadOptions& opt
   if (!found.skipped.empty())
     model.notice =
         fmt::format("uses {}; passed over: {}", checkpoint.folder.string(), fmt::join(found.skipped, "; "));
-  Recipe::Train train = model.recipe.train;  // as the network is to be run
-  if (!options.precision.empty()) train.precision = options.precision;
-  train.device = to_string(options.device);
-  model.network = std::make_unique<Network>(make_backbone(model.recipe.backbone_options()),
-                                            NetworkOptions{.precision = backbone_precision(train),
-                                                           .channels_last = train.channels_last,
-                                                           .device = torch_device(options.device)});
+  const Recipe::Train& train = model.recipe.train;
+  const torch::Device device = torch_device(options.device);
+  const std::string& precision = options.precision.empty() ? train.precision : options.precision;
+  model.network =
+      std::make_unique<Network>(make_backbone(model.recipe.backbone_options()),
+                                NetworkOptions{.precision = backbone_precision(precision, options.device),
+                                               .channels_last = train.channels_last,
+                                               .device = device});
   read_weights(checkpoint.folder / kBackboneFile, *model.network);
   return model;
 }

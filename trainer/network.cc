@@ -239,7 +239,7 @@ torch::Tensor Network::dropout(const torch::Tensor& x, double rate, const Pass& 
     float* out = mask.data_ptr<float>() + row * mask.size(1);
     for (int64_t i = 0; i < mask.size(1); ++i) out[i] = random.next_u32() < threshold ? 0.0f : kept;
   }
-  return x * mask.view(x.sizes()).to(x.device(), x.scalar_type(), /*non_blocking=*/true);
+  return x * mask.view(x.sizes()).to(x.device(), /*non_blocking=*/true).to(x.scalar_type());
 }
 
 }  // namespace partialfc

@@ -18,7 +18,7 @@ const Recipe& agreed(const Recipe& recipe, Precision backbone, Communicator& wor
   const NamedValue meant{fmt::format("train.precision = '{}'", recipe.train.precision),
                          backbone == Precision::kBFloat16 ? "bf16" : "fp32"};
   require_agreement(world, std::span(&meant, 1),
-                    "the CPUs differ: set train.precision to 'fp32', or leave out the hosts without bf16");
+                    "the devices differ: set train.precision to 'fp32', or leave out the hosts without bf16");
   return recipe;
 }
 

@@ -15,4 +15,8 @@ void compute_with_torch_in(Stream& stream, int ordinal) {
   at::globalContext().setBenchmarkCuDNN(true);
 }
 
+void compute_with_torch_alone(int ordinal) {
+  c10::cuda::setCurrentCUDAStream(c10::cuda::getDefaultCUDAStream(static_cast<c10::DeviceIndex>(ordinal)));
+}
+
 }  // namespace partialfc

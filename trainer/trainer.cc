@@ -40,12 +40,12 @@ std::optional<FileStoreOptions> file_store_options(const Recipe::Head& h,
 }  // namespace
 
 Trainer::Trainer(const Recipe& recipe, Communicator& world, const TrainOptions& options)
-    : recipe_(agreed(recipe, backbone_precision(recipe.train), world)),
+    : device_(recipe.train.device, world),
+      precision_(backbone_precision(recipe.train.precision, device_.name())),
+      recipe_(agreed(recipe, precision_, world)),
       options_(options),
       world_(world),
       world_batch_(batch_in_world(recipe, world.size())),
-      device_(recipe.train.device, world),
-      gradient_channel_(world, "gradients", device_.backbone_stream()),
       team_(options.threads) {
   torch::set_num_threads(options.threads);
   name_trace_thread(world.rank(), "trainer");
@@ -61,11 +61,12 @@ Trainer::Trainer(const Recipe& recipe, Communicator& world, const TrainOptions& 
   if (is_first()) prepare_run_folder(options.output, options.start);
   require_shared_folder(options.output, world);
   network_ = std::make_unique<Network>(make_backbone(recipe.backbone_options()),
-                                       NetworkOptions{.precision = backbone_precision(recipe.train),
+                                       NetworkOptions{.precision = precision_,
                                                       .channels_last = recipe.train.channels_last,
                                                       .seed = static_cast<uint64_t>(recipe.train.seed),
                                                       .device = device_.backbone()});
-  reducer_ = std::make_unique<GradientReducer>(*network_, gradient_channel_);
+  gradient_channel_.emplace(world, "gradients", device_.backbone_stream());
+  reducer_ = std::make_unique<GradientReducer>(*network_, *gradient_channel_);
   optimizer_ =
       std::make_unique<BackboneOptimizer>(*network_, optimizer_options(recipe.optimizer),
                                           recipe.optimizer.clip_norm, team_, device_.backbone_stream());
@@ -81,7 +82,7 @@ Trainer::Trainer(const Recipe& recipe, Communicator& world, const TrainOptions& 
                        .file_store = file_store_options(recipe.head, options.output),
                        .kept_bytes = bytes_of_gib(recipe.head.kept_memory)},
       device_, bytes_of_gib(recipe.head.frame_memory), world, team_);
-  fit_into_memory(device_.has_backbone() ? memory_of_gpu() : memory);
+  fit_into_memory(memory);
   saver_ =
       std::make_unique<CheckpointSaver>(options.output, recipe.checkpoint.keep, head_->layer(), world, team_);
   total_steps_ = steps_in_all();
@@ -122,13 +123,6 @@ FoundData Trainer::what_was_found() const {
   return found;
 }
 
-// What backbone and head, which are there by now, have left. Of the forecast the backbone's parameters are counted twice.
-Machine Trainer::memory_of_gpu() const {
-  Machine memory;
-  memory.memory_bytes = runtime::free_memory(device_.name().ordinal);
-  return memory;
-}
-
 // The forecast of `partialfc plan`, and where the recipe leaves it to memory what plan would choose. The rank with the
 // least memory decides for all.
 void Trainer::fit_into_memory(Machine memory) {
@@ -140,15 +134,25 @@ void Trainer::fit_into_memory(Machine memory) {
   memory.program_bytes = most(memory.program_bytes);
   // What a host decides for itself counts too: threads, batches made ahead, what may be kept.
   TrainingShape shape = shape_of(recipe_, num_classes_, world_.size(), options_.threads);
+  shape.backbone_precision = precision_;
+  const auto activations = [&] { return bytes_of(training_memory(shape, memory), "activations"); };
+  if (device_
+          .has_backbone())  // activations alone have to fit into what the GPU has left; so the rest counts as given
+    memory.memory_bytes = -most(-runtime::free_memory(device_.name().ordinal)) +
+                          total_bytes(training_memory(shape, memory)) - activations();
   if (recipe_.train.micro_batches == 0)
     world_batch_.micro_batches = shape.micro_batches = most(fewest_micro_batches(shape, memory));
-  const std::vector<MemoryItem> items = training_memory(shape, memory);
-  const int64_t total = most(total_bytes(items));
+  const int64_t total = most(total_bytes(training_memory(shape, memory)));
   const auto gib = [](int64_t bytes) { return static_cast<double>(bytes) / (1 << 30); };
-  tell(
-      fmt::format("memory: about {:.2f} GiB a rank in {} part{}, {:.2f} GiB of it activations, of {:.2f} GiB",
-                  gib(total), shape.micro_batches, shape.micro_batches == 1 ? "" : "s",
-                  gib(bytes_of(items, "activations")), gib(memory.memory_bytes)));
+  const std::string parts =
+      fmt::format("{} part{}", shape.micro_batches, shape.micro_batches == 1 ? "" : "s");
+  if (device_.has_backbone())
+    tell(fmt::format("memory: about {:.2f} GiB of activations on {} in {}, of {:.2f} GiB free",
+                     gib(activations()), to_string(device_.name()), parts,
+                     gib(memory.memory_bytes - total + activations())));
+  else
+    tell(fmt::format("memory: about {:.2f} GiB a rank in {}, {:.2f} GiB of it activations, of {:.2f} GiB",
+                     gib(total), parts, gib(activations()), gib(memory.memory_bytes)));
   if (total > memory.memory_bytes)
     tell("memory: that is more than there is; `partialfc plan` says what takes it");
 }
@@ -163,6 +167,18 @@ int64_t Trainer::steps_in_all() const {
 }
 
 TrainOutcome Trainer::run() {
+  try {
+    return run_steps();
+  } catch (const c10::OutOfMemoryError& error) {
+    const int64_t parts = world_batch_.micro_batches;
+    fail(
+        "step {}: no memory left on {}: train.micro_batches = {} in place of {} takes half as much for activations (at "
+        "least two images a part), verification.batch less in verification, head.kept_memory less for the head\n  {}",
+        step_ + 1, to_string(device_.name()), 2 * parts, parts, error.what_without_backtrace());
+  }
+}
+
+TrainOutcome Trainer::run_steps() {
   const StreamOptions stream{.height = static_cast<int>(recipe_.data.height),
                              .width = static_cast<int>(recipe_.data.width),
                              .channels = static_cast<int>(recipe_.data.channels),
@@ -190,15 +206,7 @@ TrainOutcome Trainer::run() {
   bool saved = false;
   meter_.restart();
   while (step_ < total_steps_ && !stop_asked_) {
-    try {
-      train_step();
-    } catch (const c10::OutOfMemoryError& error) {
-      fail(
-          "step {}: no memory left on {}: train.micro_batches = {} in place of {} halves what activations take, and a "
-          "smaller head.kept_memory leaves more of the rest\n  {}",
-          step_ + 1, to_string(device_.name()), 2 * world_batch_.micro_batches, world_batch_.micro_batches,
-          error.what_without_backtrace());
-    }
+    train_step();
     saved = false;
     meter_.pause();
     if (is_due(recipe_.checkpoint.every)) begin_save(), saved = true;

@@ -50,9 +50,9 @@ class Trainer {
 
   void open_data();
   FoundData what_was_found() const;
-  Machine memory_of_gpu() const;
   void fit_into_memory(Machine memory);
   int64_t steps_in_all() const;
+  TrainOutcome run_steps();
   void resume();
   void train_step();
   torch::Tensor embed_batch(const torch::Tensor& pixels);
@@ -71,12 +71,12 @@ class Trainer {
   bool is_due(int64_t every) const { return every > 0 && step_ % every == 0; }
   bool is_first() const { return world_.rank() == 0; }
 
+  ComputeDevice device_;
+  const Precision precision_;  // of the backbone
   const Recipe recipe_;
   const TrainOptions options_;
   Communicator& world_;
   WorldBatch world_batch_;
-  ComputeDevice device_;
-  TensorChannel gradient_channel_;
   ThreadTeam team_;
 
   int64_t dataset_size_ = 0, num_classes_ = 0, total_steps_ = 0;
@@ -92,6 +92,8 @@ class Trainer {
   std::unique_ptr<BackboneOptimizer> optimizer_;
   std::unique_ptr<HeadOfRank> head_;
   std::unique_ptr<CheckpointSaver> saver_;
+  // Goes first: while a sum of a rank that is lost is under way, memory of the GPU cannot be given back.
+  std::optional<TensorChannel> gradient_channel_;
 
   int64_t step_ = 0;             // steps done
   int64_t samples_ = 0;          // seen by all ranks: the position in the data

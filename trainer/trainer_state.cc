@@ -157,7 +157,7 @@ void Trainer::tell_progress(double learning_rate) {
 }
 
 double Trainer::waited_for_ranks() const {
-  return world_.waited_seconds() + head_->waited_seconds() + gradient_channel_.waited_seconds();
+  return world_.waited_seconds() + head_->waited_seconds() + gradient_channel_->waited_seconds();
 }
 
 void Trainer::tell_rank_balance() {

@@ -22,30 +22,34 @@ void Trainer::train_step() {
   Request vote = world_.all_reduce(std::span<float>(votes));
   const Shape shape = network_->graph().input();
   const torch::Tensor pixels =
-      on_device(torch::from_blob(batch_.pixels.data(),
+      to_device(torch::from_blob(batch_.pixels.data(),
                                  {batch_.count, shape.height, shape.width, shape.channels}, torch::kUInt8),
                 device_.backbone());
   const double rate = learning_rate_at(recipe_.schedule, world_batch_.learning_rate, step_, total_steps_);
 
   // Embedding moves BatchNorm's statistics before the head sees whether the step is finite.
+  // On a GPU the sums of the step before are still under way: a rank that is late is named here, before so much is queued behind
+  // them that a call waits for the device.
+  gradient_channel_->wait_for_ranks();
   const Network::Buffers buffers = network_->copy_buffers();
   const torch::Tensor embeddings = embed_batch(pixels);
   torch::Tensor gradients = torch::empty_like(embeddings, torch::kFloat32);
-  gradient_channel_.wait_for_ranks();  // of the step before: on a GPU its sums are still under way
   const StepResult head_step = head_->forward(step_, embeddings, batch_.labels, gradients);
-  double gradient_norm = 0;
+  // On a GPU that of the step before, now that the host has waited; 0 in the first.
+  double gradient_norm = optimizer_->gradient_norm();
   if (head_step.finite) {
     Request head_update = head_->layer().begin_update(rate);
     backward(pixels, embeddings, gradients);
     reducer_->finish();
-    // Each rank's BatchNorm saw its own rows: after a step all have the mean over the ranks. In every step, as the mean of
-    // means is not to the bit the mean of all: a run that is saved and resumed after any step is to find the same numbers.
-    if (world_.size() > 1) gradient_channel_.begin_sum(network_->statistics());
-    gradient_channel_.finish();
+    // Each rank's BatchNorm saw its own rows: after a step all have the mean over the ranks. In every step, as the mean
+    // of means is not to the bit the mean of all: a run that is saved and resumed after any step is to find the same
+    // numbers.
+    if (world_.size() > 1) gradient_channel_->begin_sum(network_->statistics());
+    gradient_channel_->finish();
     if (world_.size() > 1) network_->average_statistics(world_.size());
-    head_update.wait();
     optimizer_->step(rate);
-    gradient_norm = optimizer_->gradient_norm();
+    if (!device_.has_backbone()) gradient_norm = optimizer_->gradient_norm();
+    head_update.wait();
   } else {
     network_->restore_buffers(buffers);
   }
@@ -104,7 +108,7 @@ void Trainer::backward(const torch::Tensor& pixels, torch::Tensor embeddings,
 // Before what the device holds is read, or another run's. The ranks first: the stream knows nothing of them.
 void Trainer::wait_for_device() {
   if (!device_.has_backbone()) return;
-  gradient_channel_.wait_for_ranks();
+  gradient_channel_->wait_for_ranks();
   head_->layer().wait_for_messages();
   device_.stream()->synchronize();
 }

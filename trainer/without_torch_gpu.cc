@@ -7,4 +7,6 @@ bool torch_has_gpus() { return false; }
 
 void compute_with_torch_in(Stream&, int) { PFC_CHECK(false, "a libtorch without GPUs"); }
 
+void compute_with_torch_alone(int) { PFC_CHECK(false, "a libtorch without GPUs"); }
+
 }  // namespace partialfc
