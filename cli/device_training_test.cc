@@ -1,4 +1,5 @@
-// Runs whose class centers lie on GPUs: simulated ones, and a stand-in for NCCL between the ranks. The backbone is on the CPU.
+// Runs whose class centers lie on GPUs: simulated ones, and a stand-in for NCCL between the ranks. The backbone is on
+// the CPU.
 #include <signal.h>
 #include <sys/stat.h>
 

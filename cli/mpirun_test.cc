@@ -32,8 +32,8 @@ TEST_F(Mpirun, TrainsOnTwoRanksAndResumesOnOneAndThree) {
   EXPECT_EQ(latest_checkpoint(folder_ / "run").checkpoint->manifest.world_size, 3);
 }
 
-// docs/coming-from-horovod.md: PARTIALFC_HOROVOD is a Python that has horovod. Built without a framework, as it can be anywhere,
-// its launcher says that it has no MPI, though it needs nothing of that framework to call mpirun.
+// docs/coming-from-horovod.md: PARTIALFC_HOROVOD is a Python that has horovod. Built without a framework, as it can
+// be anywhere, its launcher says that it has no MPI, though it needs nothing of that framework to call mpirun.
 TEST_F(Mpirun, HorovodrunStartsATraining) {
   const char* const python = std::getenv("PARTIALFC_HOROVOD");
   if (python == nullptr) GTEST_SKIP() << "PARTIALFC_HOROVOD names no Python with horovod";

@@ -12,8 +12,8 @@ namespace {
 class PlanAgainstRuns : public PlanCommand {
  protected:
   static constexpr double kMemoryBound = PARTIALFC_MEMORY_BOUND;  // docs/planning.md
-  // A factor: other work on these cores takes half of them in one of the two, and not in the other. bench/plan_check.py compares
-  // closely, on a machine that does nothing else.
+  // A factor: other work on these cores takes half of them in one of the two, and not in the other.
+  // bench/plan_check.py compares closely, on a machine that does nothing else.
   static constexpr double kStepBound = 2.5;
 
   static double off(double measured, double planned) { return std::abs(planned / measured - 1); }

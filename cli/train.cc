@@ -67,8 +67,8 @@ void write_trace(const Trace& trace, const std::filesystem::path& path, Communic
   if (world.rank() == 0) write_file_atomically(path, trace_file(events));
 }
 
-// After an error the ranks do not meet any more: each that still can writes what it recorded itself, rank 0 to the trace's
-// file and the others beside it.
+// After an error the ranks do not meet any more: each that still can writes what it recorded itself, rank 0 to the
+// trace's file and the others beside it.
 void write_own_trace(const Trace& trace, const std::filesystem::path& path, int rank) {
   std::filesystem::path own = path;
   if (rank > 0) own.replace_extension(fmt::format(".rank-{}{}", rank, path.extension().string()));

@@ -15,13 +15,15 @@ namespace partialfc {
 
 class BackboneOptimizer {
  public:
-  // clip_norm: the largest ‖gradient‖ that is applied as it is; 0: any. compute: the stream of a network on a GPU; else null.
+  // clip_norm: the largest ‖gradient‖ that is applied as it is; 0: any. compute: the stream of a network on a GPU;
+  // else null.
   BackboneOptimizer(Network& network, const OptimizerOptions& options, double clip_norm, ThreadTeam& team,
                     Stream* compute);
 
-  // Steps the parameters with the flat gradient, which all ranks hold. Where ‖gradient‖ is not finite nothing is changed.
+  // Steps the parameters with the flat gradient, which all ranks hold. Where ‖gradient‖ is not finite nothing is
+  // changed.
   void step(double learning_rate);
-  // ‖gradient‖ before clipping; on a GPU that of the last step before the host last waited for the stream.
+  // ‖gradient‖ before clipping; of the last step; on a GPU once the host has waited for the stream behind it.
   double gradient_norm() const { return on_device_ ? on_device_->state().norm : norm_; }
 
   // Steps that were applied: AdamW's t. On a GPU: once the host has waited for the stream.

@@ -41,7 +41,7 @@ DeviceName device_of_rank(const std::string& wanted, const Communicator& world, 
   const bool one_each = wanted.find(':') == std::string::npos;
   if (count > 0 && ranks > (one_each ? count : 1) && !may_share())
     fail_usage(
-        "{} = '{}': {} ranks on host {} for {} GPU{}: start a rank for each GPU ('cuda'), or train on the CPU "
+        "{} = '{}': {} ranks on host {} for {} GPU{}: start a rank for each GPU ('cuda'), or compute on the CPU "
         "('cpu'); ranks share a GPU with NCCL 2.30 or later and NCCL_MULTI_RANK_GPU_ENABLE=1",
         option, wanted, ranks, world.host_of(world.rank()), one_each ? count : 1,
         one_each && count > 1 ? "s" : "");

@@ -1,5 +1,5 @@
-// What the trainer does itself for a backbone on a GPU, on the simulator: sums of tensors over the ranks in a stream beside the
-// one that computes, and the optimizer's step. libtorch's own work needs a real one.
+// What the trainer does itself for a backbone on a GPU, on the simulator: sums of tensors over the ranks in a stream
+// beside the one that computes, and the optimizer's step. libtorch's own work needs a real one.
 #include <gmock/gmock.h>
 
 #include <thread>
@@ -41,8 +41,8 @@ class GpuBackbone : public testing::Test {
   }
 };
 
-// In whatever order streams have their turn: a sum that began before what it sums was there, or was read before it was done,
-// shows under one of the seeds.
+// In whatever order streams have their turn: a sum that began before what it sums was there, or was read before it
+// was done, shows under one of the seeds.
 TEST_F(GpuBackbone, SumsComeAfterWhatIsSummedAndBeforeWhatReadsThem) {
   for (const uint64_t seed : {0, 1, 2, 3})
     for (const int ranks : {1, 2, 3}) {

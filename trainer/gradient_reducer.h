@@ -28,8 +28,8 @@ class GradientReducer {
 
   // Before the backward pass whose gradients complete the step's sum (the last micro-batch).
   void arm();
-  // After it: what was not sent off yet. Parameters that backward did not reach count as reached. The flat gradient holds the sum
-  // over the ranks once the channel is finished.
+  // After it: what was not sent off yet. Parameters that backward did not reach count as reached. The flat gradient
+  // holds the sum over the ranks once the channel is finished.
   void finish();
 
  private:

@@ -19,8 +19,8 @@ class HeadOfRank {
              ThreadTeam& team);
 
   PartialFC& layer() { return *layer_; }
-  // Collective: PartialFC::forward of this rank's rows. features float32 (n, D), contiguous, in the host's memory or on the layer's
-  // GPU; gradients ← ∂loss/∂features likewise.
+  // Collective: PartialFC::forward of this rank's rows. features float32 (n, D), contiguous, in the host's memory or
+  // on the layer's GPU; gradients ← ∂loss/∂features likewise.
   StepResult forward(int64_t step, const torch::Tensor& features, std::span<const int64_t> labels,
                      torch::Tensor& gradients);
   // For other ranks, in collectives; 0 on a GPU, whose own work is in these waits too.

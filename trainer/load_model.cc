@@ -14,8 +14,8 @@ namespace partialfc {
 
 namespace {
 
-// A checkpoint whose backbone is as it was written (of its files this one alone is read), and why newer ones were passed
-// over.
+// A checkpoint whose backbone is as it was written (of its files this one alone is read), and why newer ones were
+// passed over.
 LatestCheckpoint find_checkpoint(const std::filesystem::path& path) {
   if (!std::filesystem::is_directory(path))
     fail("{}: not a folder; name a run's folder or a checkpoint in it (step-...)", path.string());

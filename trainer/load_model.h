@@ -28,8 +28,8 @@ struct LoadOptions {
   DeviceName device;
 };
 
-// `path` is a run's folder (its newest checkpoint whose backbone is whole is taken) or a checkpoint's folder. Throws UsageError where
-// libtorch cannot compute on the device.
+// `path` is a run's folder (its newest checkpoint whose backbone is whole is taken) or a checkpoint's folder. Throws
+// UsageError where libtorch cannot compute on the device.
 LoadedModel load_model(const std::filesystem::path& path, const LoadOptions& options = {});
 
 }  // namespace partialfc

@@ -1,9 +1,9 @@
 // A backbone run by libtorch: the operations of a Graph in their order, its parameters by the graph's names.
 //
 // All trainable parameters lie in one flat float32 buffer, their gradients in another, both in the order in which
-// backward finishes them (last layers first): so that gradients are summed over the ranks, clipped and stepped as plain
-// arrays. So do BatchNorm's running statistics, which the ranks average. Precision bf16 casts activations and weights of
-// convolutions and linear layers to bfloat16; parameters, statistics and the embedding stay float32.
+// backward finishes them (last layers first): so that gradients are summed over the ranks, clipped and stepped as
+// plain arrays. So do BatchNorm's running statistics, which the ranks average. Precision bf16 casts activations and
+// weights of convolutions and linear layers to bfloat16; parameters, statistics and the embedding stay float32.
 #pragma once
 
 #include <torch/types.h>

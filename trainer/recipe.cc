@@ -248,9 +248,10 @@ Recipe parse_recipe(const std::string& toml, const std::string& where,
   std::vector<toml::table> changes;
   for (const std::string& text : overrides) changes.push_back(parse_override(text));
   // A margin on the command line keeps of the file's values those that it has.
+  std::optional<std::string> margin;
   for (const toml::table& table : changes)
-    if (const auto name = table.at_path("head.margin").value<std::string>())
-      keep_values_of(*name, recipe.head);
+    if (const auto name = table.at_path("head.margin").value<std::string>()) margin = name;
+  if (margin) keep_values_of(*margin, recipe.head);
   for (size_t i = 0; i < changes.size(); ++i)
     assign_all(changes[i], {"--" + overrides[i], std::filesystem::current_path(), false});
   if (recipe.train.batch_per_rank > 0 && !global_batch_given)

@@ -93,9 +93,10 @@ struct Recipe {
   MarginOptions margin_options() const;
 };
 
-// Reads `path`, then applies overrides "key.sub=value". Paths in the file are relative to its folder. Throws UsageError
-// that names the key: unknown (with the nearest), of a wrong type, out of range, or missing. What is read has its margin
-// by name, with that margin's values alone; a margin named in an override keeps of the file's values those that it has.
+// Reads `path`, then applies overrides "key.sub=value". Paths in the file are relative to its folder. Throws
+// UsageError that names the key: unknown (with the nearest), of a wrong type, out of range, or missing. What is read
+// has its margin by name, with that margin's values alone; a margin named in an override keeps of the file's values
+// those that it has.
 Recipe read_recipe(const std::filesystem::path& path, std::span<const std::string> overrides);
 Recipe parse_recipe(const std::string& toml, const std::string& where,
                     const std::filesystem::path& base_folder, std::span<const std::string> overrides);
@@ -107,8 +108,8 @@ std::string to_toml(const Recipe& recipe);
 // decide for itself (Limits::per_host); of verification.packs the names.
 std::vector<NamedValue> shared_values(const Recipe& recipe);
 
-// A recipe with its margin by name, and those values alone that the name takes. Throws UsageError where the values and the
-// name exclude each other.
+// A recipe with its margin by name, and those values alone that the name takes. Throws UsageError where the values
+// and the name exclude each other.
 Recipe with_named_margin(Recipe recipe);
 
 // Every key with its default and what it means, one a line.

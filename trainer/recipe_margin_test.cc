@@ -48,13 +48,14 @@ TEST(RecipeMargin, AnotherMarginsValueIsRefused) {
             "combined; did you mean 'cosface'?");
 }
 
-TEST(RecipeMargin, AMarginOnTheCommandLineStandsInPlaceOfTheFiles) {
+TEST(RecipeMargin, AMarginOnTheCommandLineKeepsTheFilesValuesThatItHas) {
   const std::string file = "head = { margin = \"arcface\", m2 = 0.3 }\n";
   expect_margin(parse(file, {"head.margin=cosface"}), "cosface, m3 = 0.4, s = 64");
   expect_margin(parse(file, {"head.m3=0.2", "head.margin=cosface"}), "cosface, m3 = 0.2, s = 64");
   expect_margin(parse(file, {"head.margin=arcface"}), "arcface, m2 = 0.3, s = 64");
   expect_margin(parse(file, {"head.margin=combined", "head.m1=0.9", "head.m3=0.1"}),
                 "combined, m1 = 0.9, m2 = 0.3, m3 = 0.1, s = 64");
+  expect_margin(parse(file, {"head.margin=cosface", "head.margin=arcface"}), "arcface, m2 = 0.3, s = 64");
   expect_margin(parse(file, {"head.m2=0.2"}), "arcface, m2 = 0.2, s = 64");
   EXPECT_THAT(refusal(file, {"head.m3=0.2"}), HasSubstr("arcface has no m3"));
   expect_margin(parse("head.m2 = 0.3\n", {"head.m3=0.2"}), "combined, m1 = 1, m2 = 0.3, m3 = 0.2, s = 64");

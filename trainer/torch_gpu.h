@@ -1,5 +1,5 @@
-// libtorch's GPUs. torch_gpu.cc where libtorch was built with CUDA and this program too, else, and where GPUs are simulated,
-// without_torch_gpu.cc.
+// libtorch's GPUs. torch_gpu.cc where libtorch was built with CUDA and this program too, else, and where GPUs are
+// simulated, without_torch_gpu.cc.
 #pragma once
 
 #include "partialfc/device/stream.h"

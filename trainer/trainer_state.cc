@@ -68,8 +68,9 @@ nlohmann::json Trainer::recipe_in_manifest() const {
   return values;
 }
 
-// The backbone, which is small, is written at once; the centers while training goes on, until about half of the steps to
-// the next checkpoint are done. A run that saves at its end alone has no step to be done by: its pieces stay small.
+// The backbone, which is small, is written at once; the centers while training goes on, until about half of the steps
+// to the next checkpoint are done. A run that saves at its end alone has no step to be done by: its pieces stay
+// small.
 void Trainer::begin_save() {
   const TraceSpan span("checkpoint.begin");
   wait_for_device();

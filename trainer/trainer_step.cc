@@ -27,9 +27,9 @@ void Trainer::train_step() {
                 device_.backbone());
   const double rate = learning_rate_at(recipe_.schedule, world_batch_.learning_rate, step_, total_steps_);
 
-  // Embedding moves BatchNorm's statistics before the head sees whether the step is finite.
-  // On a GPU the sums of the step before are still under way: a rank that is late is named here, before so much is queued behind
-  // them that a call waits for the device.
+  // Embedding moves BatchNorm's statistics before the head sees whether the step is finite. On a GPU the sums of the
+  // step before are still under way: a rank that is late is named here, before so much is queued behind them that a
+  // call waits for the device.
   gradient_channel_->wait_for_ranks();
   const Network::Buffers buffers = network_->copy_buffers();
   const torch::Tensor embeddings = embed_batch(pixels);

@@ -10,7 +10,8 @@ namespace partialfc {
 
 namespace {
 
-// Of a rank alone, whose collectives have nothing to do. One of them fails; the host hears of it where it waits for that one.
+// Of a rank alone, whose collectives have nothing to do. One of them fails; the host hears of it where it waits for
+// that one.
 class FailingChannel final : public Communicator {
  public:
   FailingChannel(bool on_device, int failing)

@@ -13,8 +13,8 @@
 //     sphereface   1.35   0     0      Liu et al. 2017; see below
 //     combined     all three given     Deng et al. 2019
 //
-// SphereFace's own m1 = 4 does not train from the start: its authors anneal it, (λ·cos θ + ψ)/(1 + λ) with λ falling to 5.
-// Nothing anneals here, so 1.35 stands for it: up to a right angle ψ is within 0.13 of theirs at λ = 5.
+// SphereFace's own m1 = 4 does not train from the start: its authors anneal it, (λ·cos θ + ψ)/(1 + λ) with λ falling
+// to 5. Nothing anneals here, so 1.35 stands for it: up to a right angle ψ is within 0.13 of theirs at λ = 5.
 #pragma once
 
 #include <optional>
@@ -32,7 +32,8 @@ std::vector<std::string> margin_names();  // all
 // Throws UsageError where there is none of that name.
 MarginName margin_named(const std::string& name);
 
-// What a margin is asked for by. {} is arcface, {.m3 = 0.4} cosface, {.name = MarginName::kSphereFace} has its usual m1.
+// What a margin is asked for by. {} is arcface, {.m3 = 0.4} cosface, {.name = MarginName::kSphereFace} has its usual
+// m1.
 struct MarginOptions {
   std::optional<MarginName> name;
   float scale = 64;                  // s > 0
@@ -43,12 +44,12 @@ struct MarginOptions {
   float filter_above = 1;
 };
 
-// Without those values that its name does not take.
+// The options, without those values that their name does not take.
 MarginOptions without_values_of_others(MarginOptions options);
 
-// With a name its own value is as given, else as above; a value of another margin is refused, with the name that takes it,
-// and `combined` needs all three. Without a name: where a value is given, those not given are neutral (1, 0, 0); where none is, arcface. Throws
-// UsageError that names the option and what it may be.
+// With a name its own value is as given, else as above; a value of another margin is refused, with the name that
+// takes it, and `combined` needs all three. Without a name: where a value is given, those not given are neutral (1,
+// 0, 0); where none is, arcface. Throws UsageError that names the option and what it may be.
 Margin resolve_margin(const MarginOptions& options);
 
 // The same margin, asked for by the first name that fits it and those values alone that the name takes.

@@ -105,10 +105,9 @@ DeviceOptimizer::DeviceOptimizer(const OptimizerOptions& options, double clip_no
 }
 
 void DeviceOptimizer::set_updates(int64_t updates) {
-  stream_.synchronize();
+  stream_.synchronize();  // a step's state may still be on its way there
   host_state_[0] = {.updates = updates};
   copy(host_state_.span(), state_.span(), stream_);
-  stream_.synchronize();
 }
 
 void DeviceOptimizer::step(double learning_rate, DeviceSpan<const float> g, DeviceSpan<float> w,

@@ -131,6 +131,11 @@ TEST(DeviceOptimizer, UpdatesGoOnFromWhereTheyWere) {
   later.optimizer.set_updates(1);
   EXPECT_EQ(later.step(0.1, h).updates, 2);
   EXPECT_EQ(later.values(), whole.values());
+  // Also while a step is still queued.
+  const DeviceBuffer<float> gradient = to_device(g);
+  later.optimizer.step(0.1, gradient.span(), later.w.span(), later.m.span(), later.v.span());
+  later.optimizer.set_updates(7);
+  EXPECT_EQ(later.step(0.1, h).updates, 8);
 }
 
 }  // namespace

@@ -117,7 +117,8 @@ __device__ void store(const float (&values)[kSize], T* record, int64_t place, ui
   }
 }
 
-// kVectors > 0: a lane keeps its part of a row in registers, kVectors · kSize numbers; 0: rows of any length are read twice.
+// kVectors > 0: a lane keeps its part of a row in registers, kVectors · kSize numbers; 0: rows of any length are read
+// twice.
 template <class T, int kSize, int kVectors, bool kAdamW>
 __global__ void step(DeviceRecords<T> records, StepArguments a) {
   const int64_t j = row_of_warp();

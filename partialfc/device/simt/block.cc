@@ -16,9 +16,9 @@ Block* block = nullptr;  // the one that runs
 
 struct Cancelled {};  // thrown through threads that wait when another has failed
 
-// The fibers of the program, never given back. Those that have nothing to do: the last one used is taken first, since its
-// stack is in the cache. For ThreadSanitizer each thread of a block has a strand of its own (Block::strand_of), and with it
-// a stack: one that two strands write would be a race.
+// The fibers of the program, never given back. Those that have nothing to do: the last one used is taken first, since
+// its stack is in the cache. For ThreadSanitizer each thread of a block has a strand of its own (Block::strand_of),
+// and with it a stack: one that two strands write would be a race.
 class Fibers {
  public:
   // Makes those that are for ThreadSanitizer; a strand takes it 0.3 ms.
@@ -105,8 +105,9 @@ void Block::live(Fiber& fiber) {
   }
 }
 
-// Blocks of a launch are not ordered, so threads of one number must not share a strand: it is another in each of two blocks
-// that follow each other. There is one strand more than threads; so the first two blocks run all, and the last two.
+// Blocks of a launch are not ordered, so threads of one number must not share a strand: it is another in each of two
+// blocks that follow each other. There is one strand more than threads; so the first two blocks run all, and the last
+// two.
 int Block::strand_of(const Thread& thread) const {
   return static_cast<int>((static_cast<uint64_t>(thread.number) + turn_) % (threads_.size() + 1));
 }

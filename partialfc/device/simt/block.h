@@ -1,8 +1,8 @@
 // The threads of one block: which of them runs, and where they wait for each other.
 //
-// A thread runs until it waits; then the next one does, on a fiber of its own if it is in the middle of something. Threads
-// that never wait run one after the other on one fiber, without a switch. Warps are not in lockstep: what a missing
-// __syncwarp leaves unordered comes out unordered under some seed.
+// A thread runs until it waits; then the next one does, on a fiber of its own if it is in the middle of something.
+// Threads that never wait run one after the other on one fiber, without a switch. Warps are not in lockstep: what a
+// missing __syncwarp leaves unordered comes out unordered under some seed.
 #pragma once
 
 #include <functional>

@@ -22,7 +22,8 @@ void template_shared_load(int offset, DeviceSpan<float> y, Stream& stream);
 void misaligned_load(DeviceSpan<const float> x, int64_t offset, DeviceSpan<float> y, Stream& stream);
 void misaligned_cached_load(DeviceSpan<const float> x, int64_t offset, DeviceSpan<float> y,
                             Stream& stream);  // __ldg
-// y_0 … y_3 ← what nobody wrote: of x, of dynamic, of static shared memory, of a template's; two blocks, which then write it.
+// y_0 … y_3 ← what nobody wrote: of x, of dynamic, of static shared memory, of a template's; two blocks, which then
+// write it.
 void unwritten(DeviceSpan<const float> x, DeviceSpan<float> y, Stream& stream);
 
 // Of order. 128 threads, one block; y (128).

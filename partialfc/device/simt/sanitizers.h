@@ -36,8 +36,8 @@ inline void poison(const void*, size_t) {}
 inline void unpoison(const void*, size_t) {}
 #endif
 
-// A thread of a kernel, for ThreadSanitizer: its `strand`. Going from one to another orders nothing; what is released at an
-// address comes before what has acquired it there since.
+// A thread of a kernel, for ThreadSanitizer: its `strand`. Going from one to another orders nothing; what is released
+// at an address comes before what has acquired it there since.
 #if defined(PARTIALFC_THREAD_SANITIZER)
 constexpr bool kThreadSanitizer = true;
 inline void* current_strand() { return __tsan_get_current_fiber(); }
@@ -45,8 +45,8 @@ inline void* create_strand() { return __tsan_create_fiber(0); }
 inline void switch_strand(void* strand) { __tsan_switch_to_fiber(strand, 1); }
 inline void acquire(void* address) { __tsan_acquire(address); }
 inline void release(void* address) { __tsan_release(address); }
-// What was read and written there before has been by others, as far as races go: the memory is given out anew. (It is the
-// interface for virtual machines that has this, and wants to be told of a heap: here, all addresses.)
+// What was read and written there before has been by others, as far as races go: the memory is given out anew. (It is
+// the interface for virtual machines that has this, and wants to be told of a heap: here, all addresses.)
 inline void forget(void* begin, size_t bytes) {
   constexpr unsigned long kLowest = 8, kAll = 0x7ffffffffff0;
   static const bool initialised = (__tsan_java_init(kLowest, kAll), true);

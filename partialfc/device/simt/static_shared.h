@@ -1,4 +1,5 @@
-// The arrays that kernels declare __shared__: static ones, which the attribute `noinit` gathers in a section of the program.
+// The arrays that kernels declare __shared__: static ones, which the attribute `noinit` gathers in a section of the
+// program.
 #pragma once
 
 #include <cstddef>

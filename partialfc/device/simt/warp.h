@@ -1,6 +1,6 @@
-// What the lanes of a warp do together. Every lane of the mask that has not ended must come to the same call with the same
-// mask. Where they do not, they wait for ever: a deadlock, which is thrown with all places. What a lane reads from one that
-// is not there is a NaN pattern.
+// What the lanes of a warp do together. Every lane of the mask that has not ended must come to the same call with the
+// same mask. Where they do not, they wait for ever: a deadlock, which is thrown with all places. What a lane reads
+// from one that is not there is a NaN pattern.
 #pragma once
 
 #include <cstdint>
@@ -32,8 +32,8 @@ class Warp {
   uint8_t from[32];  // the lane whose `in` a shuffle takes
 
   void begin(unsigned lanes);  // a block begins; the lanes that there are
-  // Counts the running thread, which is `lane`, in. Returns the address that orders those that take part (sanitizers.h);
-  // null: they are not ordered.
+  // Counts the running thread, which is `lane`, in. Returns the address that orders those that take part
+  // (sanitizers.h); null: they are not ordered.
   void* join(const Collective& collective, unsigned mask, unsigned lane, const Where& where);
   // The lanes of collectives that all have come to by now, a collective at a time; 0: no more.
   unsigned finished();
