@@ -150,14 +150,9 @@ function(partialfc_kernel_test name)
       if(ARG_BRIEFLY AND (PARTIALFC_SANITIZE OR NOT seed EQUAL 0))
         set(filter ${ARG_BRIEFLY})
       endif()
-      if(PARTIALFC_SANITIZE)
-        add_test(NAME ${name}/seed${seed} COMMAND ${name} --gtest_filter=${filter}${PARTIALFC_NOT_SANITIZED})
-        set_tests_properties(${name}/seed${seed} PROPERTIES LABELS simulator TIMEOUT 600
-                             ENVIRONMENT PARTIALFC_SIMT_SEED=${seed})
-        continue()
-      endif()
-      gtest_discover_tests(${name} TEST_FILTER ${filter} TEST_SUFFIX /seed${seed} TEST_LIST ${name}_seed${seed} DISCOVERY_TIMEOUT 60
-                           PROPERTIES LABELS simulator TIMEOUT 300 ENVIRONMENT PARTIALFC_SIMT_SEED=${seed})
+      add_test(NAME ${name}/seed${seed} COMMAND ${name} --gtest_filter=${filter}${PARTIALFC_NOT_SANITIZED})
+      set_tests_properties(${name}/seed${seed} PROPERTIES LABELS simulator TIMEOUT 600
+                           ENVIRONMENT PARTIALFC_SIMT_SEED=${seed})
     endforeach()
   endif()
   if(PARTIALFC_CUDA_FOUND AND NOT (ARG_SIMULATED OR ARG_TRAFFIC))

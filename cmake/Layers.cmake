@@ -4,11 +4,11 @@
 #                                               a layer of the library: the object library partialfc_NAME, gathered into
 #                                               libpartialfc by partialfc/CMakeLists.txt. HOT: its speed is that of a step, so
 #                                               in a release each source is compiled by itself
-#   partialfc_test(NAME SOURCES … LIBRARIES … HEADERS … SHARDS n)
-#                                               a GoogleTest program; each of its tests is a ctest test, or with SHARDS
-#                                               each n-th part of them: where loading the program takes longer than most
-#                                               tests, as under sanitizers. HEADERS are precompiled beside GoogleMock's:
-#                                               those that take long to parse. Sources are compiled six at a time, as one
+#   partialfc_test(NAME SOURCES … LIBRARIES … HEADERS … [SHARDS n | EACH])
+#                                               a GoogleTest program. Each n-th part of its tests is a ctest test [2]: to load
+#                                               the program takes longer than most of them; with EACH every one is. HEADERS are
+#                                               precompiled beside GoogleMock's: those that take long to parse. Sources are
+#                                               compiled six at a time, as one
 #   partialfc_never_prints(TARGET)              a ctest test that this static library can neither print, exit nor abort
 #   partialfc_mpi_test(NAME RANKS n COMMAND PROGRAM ARGUMENT … [OUTPUT REGEX])
 #                                               a ctest test (label mpi) that runs a program under mpirun, where there is MPI; it passes
@@ -75,7 +75,7 @@ function(partialfc_test name)
   if(NOT PARTIALFC_BUILD_TESTS)
     return()
   endif()
-  cmake_parse_arguments(ARG "" "SHARDS" "SOURCES;LIBRARIES;HEADERS" ${ARGN})
+  cmake_parse_arguments(ARG "EACH" "SHARDS" "SOURCES;LIBRARIES;HEADERS" ${ARGN})
   if(NOT ARG_SOURCES)
     set(ARG_SOURCES ${name}.cc)
   endif()
@@ -92,12 +92,12 @@ function(partialfc_test name)
     target_precompile_headers(${name} PRIVATE <gmock/gmock.h>)
     set_property(GLOBAL PROPERTY PARTIALFC_TEST_HEADERS ${name})
   endif()
-  if(PARTIALFC_SANITIZE AND NOT ARG_SHARDS)
-    set(ARG_SHARDS 2)
-  endif()
-  if(NOT ARG_SHARDS)
+  if(ARG_EACH AND NOT PARTIALFC_SANITIZE)
     gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
     return()
+  endif()
+  if(NOT ARG_SHARDS)
+    set(ARG_SHARDS 2)
   endif()
   foreach(shard RANGE 1 ${ARG_SHARDS})
     math(EXPR index "${shard} - 1")
