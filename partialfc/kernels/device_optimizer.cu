@@ -15,7 +15,7 @@ constexpr int kSumBlocks = 256;  // whatever the device: so is the order of the 
 constexpr int kSize = Vector<float>::kSize;
 
 // Σ over the threads of a block; thread 0 has it. All threads of a block of kThreads call it.
-__device__ double block_sum(double value) {
+__device__ inline double block_sum(double value) {
   __shared__ double warp_sums[kWarps];
   for (int lanes = kWarp / 2; lanes > 0; lanes /= 2) value += __shfl_xor_sync(kAllLanes, value, lanes);
   if (threadIdx.x % kWarp == 0) warp_sums[threadIdx.x / kWarp] = value;
@@ -45,7 +45,7 @@ __global__ void finish_norm(const double* partial_sums, DeviceStepState* state) 
   if (std::isfinite(sum)) ++state->updates;
 }
 
-__device__ float correction(float beta, int64_t t) {
+__device__ inline float correction(float beta, int64_t t) {
   return static_cast<float>(1 / (1 - pow(double{beta}, static_cast<double>(t))));
 }
 
