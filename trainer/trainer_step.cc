@@ -47,6 +47,7 @@ void Trainer::train_step() {
     if (world_.size() > 1) gradient_channel_->begin_sum(network_->statistics());
     gradient_channel_->finish();
     if (world_.size() > 1) network_->average_statistics(world_.size());
+    if (!device_.has_backbone()) head_update.wait();  // on the CPU both take the same threads
     optimizer_->step(rate);
     if (!device_.has_backbone()) gradient_norm = optimizer_->gradient_norm();
     head_update.wait();
