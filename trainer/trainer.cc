@@ -136,8 +136,8 @@ void Trainer::fit_into_memory(Machine memory) {
   TrainingShape shape = shape_of(recipe_, num_classes_, world_.size(), options_.threads);
   shape.backbone_precision = precision_;
   const auto activations = [&] { return bytes_of(training_memory(shape, memory), "activations"); };
-  if (device_
-          .has_backbone())  // activations alone have to fit into what the GPU has left; so the rest counts as given
+  // Into what a GPU has left activations alone have to fit: the rest, of the host, counts as given.
+  if (device_.has_backbone())
     memory.memory_bytes = -most(-runtime::free_memory(device_.name().ordinal)) +
                           total_bytes(training_memory(shape, memory)) - activations();
   if (recipe_.train.micro_batches == 0)

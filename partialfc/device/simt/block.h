@@ -41,8 +41,8 @@ class Block {
  public:
   // Threads of size, each of which calls `kernel`.
   Block(dim3 size, const std::function<void()>& kernel, Order& order);
-  // Returns when all threads have. Throws Error: what a thread threw, a barrier that some do not come to, …
-  // The block of a launch that runs as number `turn`, of so many.
+  // The block of a launch that runs as number `turn`, from 0, of so many. Returns when all threads have. Throws Error:
+  // what a thread threw, a barrier that some do not come to, …
   void run(uint64_t turn, uint64_t turns);
 
  private:

@@ -22,8 +22,8 @@ class Warp;
 struct Collective {
   const char* name;
   void (*finish)(Warp& warp, unsigned lanes);  // from in[] and from[] of the lanes to their out[]
-  bool orders =
-      false;  // what a lane wrote before is seen by the others after; true of __syncwarp alone, as in CUDA
+  // What a lane wrote before is seen by the others after: of __syncwarp alone, as in CUDA.
+  bool orders = false;
 };
 
 class Warp {
